@@ -18,8 +18,8 @@ library. Failures of single lines are not errors but values: see `pipeline.sourc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Iterable
 
 
 class ActivityError(Exception):

@@ -96,7 +96,9 @@ FIELDS: tuple[Field, ...] = (
     Field("utm_campaign", "string", "UTM campaign", "page", TEXT, help="Campaign name"),
     Field("utm_term", "string", "UTM term", "page", TEXT, help="Campaign term"),
     Field("utm_content", "string", "UTM content", "page", TEXT, help="Campaign content"),
-    Field("event_id", "uuid", "Event ID", "identity", (Op.IS, Op.IS_NOT), help="Unique: hashed from source and message id"),
+    Field(
+        "event_id", "uuid", "Event ID", "identity", (Op.IS, Op.IS_NOT), help="Unique: hashed from source and message id"
+    ),
     Field("message_id", "string", "Message ID", "identity", TEXT, help="As the client sent it"),
     Field("source", "string", "Source", "identity", TEXT, help="The site or archive it came from"),
     Field("properties", "json", "Metadata", "rest", help="Everything else the event carried"),

@@ -1,0 +1,80 @@
+"""The lake: a DuckLake (Parquet by day, a catalog in SQLite) holding events, facts and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import ibis
+
+from pipeline.errors import SnapshotGone
+from pipeline.lake.commit import Batch, Transaction
+from pipeline.lake.engine import Engine
+from pipeline.lake.ledger import Entry, Identity, RejectedLine, unsettled
+from pipeline.lake.lock import writer_lock
+from pipeline.lake.schema import migrate
+from pipeline.lake.snapshot import Snapshot
+from pipeline.settings import Settings
+
+__all__ = ["Batch", "Entry", "Lake", "RejectedLine", "Snapshot", "Transaction"]
+
+_LATEST = """SELECT snapshot_id, snapshot_time::TIMESTAMPTZ FROM __ducklake_metadata_lake.ducklake_snapshot
+             ORDER BY snapshot_id DESC LIMIT 1"""
+_ONE = """SELECT snapshot_id, snapshot_time::TIMESTAMPTZ FROM __ducklake_metadata_lake.ducklake_snapshot
+          WHERE snapshot_id = $1"""
+
+
+class Lake:
+    """The lake of one installation. Open once a process; safe to share between threads.
+
+    Raises `LakeError` when it cannot be opened, or was written by a newer release.
+    """
+
+    def __init__(self, settings: Settings, *, threads: int | None = None) -> None:
+        self.folder = settings.lake
+        self.dedupe_days = settings.dedupe_days
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with writer_lock(self._lock_path, wait=60):
+            self.engine = Engine(self.folder, memory_mb=settings.memory_limit_mb, threads=threads)
+            with self.engine.cursor() as cursor:
+                migrate(cursor)
+        self._builder = ibis.duckdb.connect()  # compiles expressions; never reads
+
+    @classmethod
+    def open(cls, settings: Settings, *, threads: int | None = None) -> Lake:
+        """Open the lake under `settings.data`, creating or migrating it where needed."""
+        return cls(settings, threads=threads)
+
+    @property
+    def _lock_path(self) -> str:
+        return str(self.folder / "writer.lock")
+
+    def snapshot(self, version: int | None = None) -> Snapshot:
+        """The lake as it is now, or as it was at `version`. Raises `SnapshotGone` when that was removed."""
+        with self.engine.cursor() as cursor:
+            row = cursor.execute(*((_LATEST,) if version is None else (_ONE, [version]))).fetchone()
+        if row is None:
+            raise SnapshotGone(f"Snapshot {version} is gone.", hint="Show the current data instead.")
+        return Snapshot(self.engine, self._builder, int(row[0]), row[1].astimezone(UTC))
+
+    def pending(self, refs: Sequence[Identity], now: datetime) -> list[int]:
+        """Which of `refs` (by position) are to be read now: not loaded, not rejected, not waiting for a retry."""
+        with self.engine.cursor() as cursor:
+            return unsettled(cursor, refs, now)
+
+    @contextmanager
+    def write(self, now: datetime, *, wait: float = 600) -> Iterator[Transaction]:
+        """Hold the writer lock and a transaction; commit at the end, roll back on any error."""
+        with writer_lock(self._lock_path, wait=wait), self.engine.cursor() as cursor:
+            cursor.begin()
+            try:
+                yield Transaction(cursor, now=now, dedupe_days=self.dedupe_days)
+                cursor.commit()
+            except BaseException:
+                cursor.rollback()
+                raise
+
+    def close(self) -> None:
+        self.engine.close()
+        self._builder.disconnect()

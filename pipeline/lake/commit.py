@@ -1,0 +1,134 @@
+"""Writing: rows, facts and ledger in one transaction, so that an event is stored once or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from pipeline.event import EVENT_SCHEMA
+from pipeline.lake.dedupe import first_copies
+from pipeline.lake.ledger import Entry, Identity, unsettled, write_entries
+
+_INSERT_EVENTS = "INSERT INTO lake.events BY NAME SELECT * REPLACE (event_id::UUID AS event_id) FROM fresh"
+
+# Of the links this batch tells, the earliest of each visitor, unless the lake knows an earlier one.
+_INSERT_LINKS = """
+INSERT INTO lake.links BY NAME
+SELECT told.* FROM (
+    SELECT linked_anonymous_id AS anonymous_id, customer_id, received_at, event_id::UUID AS event_id FROM told
+    QUALIFY row_number() OVER (PARTITION BY linked_anonymous_id ORDER BY received_at, event_id::UUID) = 1
+) told
+WHERE NOT EXISTS (
+    SELECT 1 FROM lake.links known WHERE known.anonymous_id = told.anonymous_id
+    AND (known.received_at, known.event_id) <= (told.received_at, told.event_id)
+)
+"""
+
+# The latest name and the latest email this batch tells of each customer; older facts stay, questions take the latest.
+_INSERT_TRAITS = """
+INSERT INTO lake.traits BY NAME
+SELECT DISTINCT customer_id, trait_name AS name, trait_email AS email, received_at, event_id::UUID AS event_id FROM told
+QUALIFY (trait_name IS NOT NULL AND row_number() OVER (
+            PARTITION BY customer_id, trait_name IS NULL ORDER BY received_at DESC, event_id::UUID DESC) = 1)
+     OR (trait_email IS NOT NULL AND row_number() OVER (
+            PARTITION BY customer_id, trait_email IS NULL ORDER BY received_at DESC, event_id::UUID DESC) = 1)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one committed batch did. Counts are lines, except `objects` and `bytes`; times are UTC."""
+
+    batch_id: UUID
+    started_at: datetime
+    committed_at: datetime
+    objects: int
+    lines: int
+    loaded: int
+    duplicate: int
+    rejected: int
+    expired: int
+    bytes: int
+    oldest_landed_at: datetime | None
+
+
+class Transaction:
+    """One batch being written. Use by `Lake.write()`, which holds the writer lock and rolls back on any error."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, *, now: datetime, dedupe_days: int) -> None:
+        self._con = con
+        self._now = now
+        self._dedupe_days = dedupe_days
+        self.batch_id = uuid4()
+
+    def unsettled(self, refs: Sequence[Identity]) -> list[int]:
+        """Which of `refs` (by position) still need loading, now that nobody else writes."""
+        return unsettled(self._con, refs, None)
+
+    def insert(self, table: pa.Table, entries: Sequence[Entry]) -> None:
+        """Store the rows of `table` (`PARSED_SCHEMA`) that are new; count them in the entry its `object` points to."""
+        keep = first_copies(self._con, table, self._dedupe_days)
+        owner = table["object"].to_numpy()
+        loaded = np.bincount(owner[keep], minlength=len(entries))
+        duplicate = np.bincount(owner[~keep], minlength=len(entries))
+        for entry, new, known in zip(entries, loaded, duplicate, strict=True):
+            entry.loaded += int(new)
+            entry.duplicate += int(known)
+        fresh = table if keep.all() else table.filter(pa.array(keep))
+        if len(fresh):
+            self._store(fresh, [entry.key for entry in entries])
+
+    def _store(self, fresh: pa.Table, keys: Sequence[str]) -> None:
+        stamp = pa.scalar(self._now, pa.timestamp("us", tz="UTC"))
+        stamped = {
+            "ingested_at": pa.repeat(stamp, len(fresh)),
+            "object_key": pa.DictionaryArray.from_arrays(fresh["object"].combine_chunks(), pa.array(keys, pa.string())),
+        }
+        rows = pa.table({name: stamped.get(name, fresh[name]) for name in EVENT_SCHEMA.names})
+        self._run(_INSERT_EVENTS, "fresh", rows)
+        self._run(_INSERT_LINKS, "told", _told(fresh, "linked_anonymous_id"))
+        self._run(_INSERT_TRAITS, "told", _told(fresh, "trait_name", "trait_email"))
+
+    def _run(self, statement: str, name: str, rows: pa.Table) -> None:
+        if len(rows):
+            self._con.register(name, rows)
+            self._con.execute(statement)
+            self._con.unregister(name)
+
+    def finish(self, entries: Sequence[Entry], committed_at: datetime) -> Batch:
+        """Assert the ledger equation for every object and write the ledger. Raises `LakeError` (ledger.unbalanced)."""
+        for entry in entries:
+            entry.check()
+        batch = Batch(
+            batch_id=self.batch_id,
+            started_at=self._now,
+            committed_at=committed_at,
+            objects=len(entries),
+            lines=sum(entry.lines for entry in entries),
+            loaded=sum(entry.loaded for entry in entries),
+            duplicate=sum(entry.duplicate for entry in entries),
+            rejected=sum(len(entry.rejected) for entry in entries),
+            expired=sum(entry.expired for entry in entries),
+            bytes=sum(entry.bytes for entry in entries),
+            oldest_landed_at=min((entry.modified for entry in entries), default=None),
+        )
+        write_entries(self._con, entries, batch.batch_id, committed_at)
+        values = [getattr(batch, name) for name in Batch.__slots__]
+        marks = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+        self._con.execute(f"INSERT INTO lake.batches ({', '.join(Batch.__slots__)}) VALUES ({marks})", values)  # noqa: S608
+        return batch
+
+
+def _told(fresh: pa.Table, *hints: str) -> pa.Table:
+    """The rows with a customer and any of `hints`, with only the columns that facts are made of."""
+    rows = fresh.select(["customer_id", "received_at", "event_id", *hints])
+    told = np.zeros(len(rows), dtype=bool)
+    for hint in hints:
+        told |= rows[hint].is_valid().to_numpy()
+    return rows.filter(pa.array(told & rows["customer_id"].is_valid().to_numpy()))

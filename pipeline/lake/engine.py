@@ -1,0 +1,122 @@
+"""DuckDB, opened the one way this product opens it. The only module that knows how the lake is attached."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from pipeline.errors import LakeBusy, LakeError, SnapshotGone
+
+# Settings of the DuckLake attachment, each learnt by measuring (docs/design.md): inlined rows broke readers, and
+# the catalog's default journal mode let an overlapping writer leave it locked for good.
+ATTACH = "DATA_INLINING_ROW_LIMIT 0, META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000, OVERRIDE_DATA_PATH true"
+
+
+class Engine:
+    """One DuckDB instance with the lake attached; a cursor per use. Safe to share between threads.
+
+    Re-opens itself once DuckDB says that its instance is no longer usable.
+    """
+
+    def __init__(self, folder: Path, *, memory_mb: int, threads: int | None = None) -> None:
+        self._folder = folder
+        self._config: dict[str, str | int | bool | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "memory_limit": f"{memory_mb}MB",
+            "temp_directory": str(folder / "tmp"),
+        }
+        if threads is not None:
+            self._config["threads"] = threads
+        self._lock = threading.Lock()
+        self._con = self._open()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with translated():
+            con = duckdb.connect(config=self._config)
+            _set_session(con)
+            for name in ("ducklake", "sqlite_scanner"):
+                _load_extension(con, name)
+            catalog, files = (_quoted(self._folder / name) for name in ("catalog.sqlite", "files"))
+            con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
+            return con
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of its own on the shared instance. DuckDB's errors leave it as `LakeError`."""
+        with translated():
+            try:
+                cursor = self._con.cursor()
+                _set_session(cursor)
+            except (duckdb.FatalException, duckdb.ConnectionException):
+                cursor = self._reopened().cursor()
+                _set_session(cursor)
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+    def _reopened(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            try:
+                self._con.execute("SELECT 1")
+            except duckdb.Error:
+                self._con = self._open()
+            return self._con
+
+    def close(self) -> None:
+        self._con.close()
+
+
+def _set_session(con: duckdb.DuckDBPyConnection) -> None:
+    """Before anything else: the partition day, and every text of a time, follows the session's time zone."""
+    con.execute("SET TimeZone = 'UTC'")
+
+
+def _load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load from the PyPI wheel, so that nothing is downloaded at run time; else one that DuckDB has installed."""
+    try:
+        package = importlib.import_module(f"duckdb_extension_{name}")
+    except ImportError:
+        con.execute(f"LOAD {name}")
+        return
+    folder = Path(str(package.__file__)).parent / "extensions"
+    path = next(folder.glob(f"v{duckdb.__version__}/{name}.duckdb_extension"), None)
+    if path is None:
+        raise LakeError(
+            f"The DuckDB extension {name} does not fit DuckDB {duckdb.__version__}.",
+            hint="Install the locked dependencies again: make setup.",
+        )
+    con.execute(f"LOAD '{_quoted(path)}'")
+
+
+def _quoted(path: Path) -> str:
+    """A path for inside a SQL string; ATTACH and LOAD take no parameters."""
+    return str(path).replace("'", "''")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn DuckDB's errors into ours, with a hint where one is known."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        if "database is locked" in text or "Conflicting lock" in text:
+            raise LakeBusy("The lake's catalog is locked by another process.", hint="Try again in a moment.") from error
+        if "No snapshot found" in text or "Cannot open file" in text or "No files found" in text:
+            raise SnapshotGone(
+                "The data this view was pinned to has been removed since.", hint="Show the current data instead."
+            ) from error
+        if "memory" in text.lower() and isinstance(error, duckdb.OutOfMemoryException):
+            raise LakeError(
+                "The question needs more memory than allowed.",
+                hint="Raise ACTIVITY_MEMORY_LIMIT_MB or narrow the view.",
+            ) from error
+        raise LakeError(f"The lake could not answer: {text.splitlines()[0] if text else error!r}") from error

@@ -1,0 +1,245 @@
+"""Settings: by environment (`ACTIVITY_…`) or `activity.toml`, typed, and wrong ones reported all together.
+
+The environment wins over the file, the file over the defaults. An unknown name is a problem too, since a setting
+with a typing error is a setting that silently does nothing. Credentials are no settings of ours: boto3's own chain
+(environment, profile, instance role) finds them, so there is no secret here to print.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pipeline.errors import SettingsError, did_you_mean
+
+Format = Literal["auto", "activity", "segment", "rudderstack", "firehose"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+PREFIX = "ACTIVITY_"
+CONFIG_FILE = "activity.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """Where events come from: a folder, a file or `s3://bucket/prefix`; its format; a name for what it holds.
+
+    In one text, options follow a `#`: `s3://bucket/prefix#format=segment&name=shop`.
+    """
+
+    uri: str
+    format: Format = "auto"
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str | Mapping[str, str]) -> Self:
+        """Read one source; `ValueError` says what is wrong with it."""
+        if isinstance(text, str):
+            uri, _, options = text.strip().partition("#")
+            fields = {"uri": uri, **dict(parse_qsl(options, keep_blank_values=True, strict_parsing=bool(options)))}
+        else:
+            fields = dict(text)
+        unknown = fields.keys() - {"uri", "format", "name"}
+        if unknown:
+            raise ValueError(f"a source has uri, format and name, not {', '.join(sorted(unknown))}")
+        uri, name = fields.get("uri", ""), fields.get("name", "")
+        scheme, separator, rest = uri.partition("://")
+        if not uri or (separator and (scheme not in {"s3", "file"} or not rest)):
+            raise ValueError(f"{uri!r} is neither a folder, a file, nor s3://bucket/prefix")
+        return cls(uri=uri, format=_format(fields.get("format", "auto")), name=name)
+
+
+def _format(text: str) -> Format:
+    if text not in FORMATS:
+        raise ValueError(f"{text!r} is no format; use one of {', '.join(FORMATS)}")
+    return text
+
+
+class Settings(BaseSettings):
+    """All settings, resolved: paths absolute, numbers in the units their descriptions name."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    data: Path = Field(Path("data"), description="Folder for everything kept: `landing/`, `lake/`, `geo/`.")
+    sources: Annotated[tuple[SourceSpec, ...], NoDecode] = Field(
+        (),
+        description="Folders and `s3://bucket/prefix`, comma-separated; `#format=segment&name=shop` may follow each. "
+        "Default: the `landing/` folder.",
+    )
+    s3_endpoint_url: str | None = Field(None, description="For an S3 that is not Amazon's (MinIO, SeaweedFS, R2, …).")
+    s3_region: str | None = Field(None, description="The bucket's region, when boto3's own chain does not know it.")
+    timezone: str = Field("UTC", description="The one time zone shown everywhere, by its IANA name.")
+    retention_days: int = Field(400, ge=0, description="Days events are kept; 0 keeps them for ever.")
+    geo_database: Path | None = Field(
+        None, description="A MaxMind DB (GeoLite2, GeoIP2, DB-IP). Default: the newest `*.mmdb` in `geo/`."
+    )
+    customer_url: str | None = Field(
+        None, description="A link into your own CRM, with `{customer_id}` where the id goes."
+    )
+    every: float = Field(
+        15.0, gt=0, le=3600, description="Seconds between two looks at the sources (also `15s`, `1m`)."
+    )
+    batch_events: int = Field(200_000, ge=1_000, description="Events held in memory at once; bounds the memory used.")
+    dedupe_days: int = Field(30, ge=1, description="Two copies of an event count once if their times lie this close.")
+    max_line_bytes: int = Field(1_000_000, ge=1_000, description="A longer line is rejected.")
+    max_nesting: int = Field(100, ge=5, description="A line nested deeper is rejected.")
+    max_object_bytes: int = Field(8_000_000_000, ge=1_000_000, description="An object inflating to more is rejected.")
+    workers: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, description="Processes that parse.")
+    memory_limit_mb: int = Field(700, ge=200, description="What DuckDB may use in a process, in MB.")
+    merge_every: int = Field(40, ge=1, description="Batches between two merges of small files.")
+    expire_hours: int = Field(24, ge=1, description="How long old snapshots, and links to them, stay readable.")
+    late_after: int = Field(180, ge=10, description="Seconds after which a page says that the data is behind.")
+    port: int = Field(8501, ge=1, le=65535, description="The port `make run` serves on.")
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _read_sources(cls, value: Any) -> tuple[SourceSpec, ...]:
+        items = value.replace("\n", ",").split(",") if isinstance(value, str) else value
+        return tuple(
+            item if isinstance(item, SourceSpec) else SourceSpec.parse(item)
+            for item in items
+            if not isinstance(item, str) or item.strip()
+        )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        known = available_timezones()
+        if value not in known:
+            near = did_you_mean(value, {name.lower(): name for name in known})
+            raise ValueError(f"{value!r} is no IANA time zone, such as Europe/Paris. {near}".rstrip())
+        return value
+
+    @field_validator("customer_url")
+    @classmethod
+    def _link_template(cls, value: str | None) -> str | None:
+        if value is not None and ("{customer_id}" not in value or not value.startswith(("http://", "https://"))):
+            raise ValueError("needs an http(s) address with {customer_id} in it")
+        return value
+
+    @field_validator("every", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        return parse_duration(value) if isinstance(value, str) else value
+
+    @field_validator("data", "geo_database")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def landing(self) -> Path:
+        return self.data / "landing"
+
+    @property
+    def lake(self) -> Path:
+        return self.data / "lake"
+
+    @property
+    def geo(self) -> Path:
+        return self.data / "geo"
+
+    @property
+    def geo_path(self) -> Path | None:
+        """The geo database in use: the one named, else the newest in `geo/` (the demo's only when it is alone)."""
+        if self.geo_database is not None:
+            return self.geo_database
+        found = sorted(self.geo.glob("*.mmdb"), key=lambda path: (path.name != "demo.mmdb", path.stat().st_mtime))
+        return found[-1] if found else None
+
+    @property
+    def all_sources(self) -> tuple[SourceSpec, ...]:
+        """The sources to poll: those configured, else the landing folder."""
+        return self.sources or (SourceSpec(str(self.landing), "activity"),)
+
+
+def config_file() -> Path:
+    return Path(os.environ.get(f"{PREFIX}CONFIG", CONFIG_FILE))
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings. Raises `SettingsError` with every problem found, by name, and how to mend each."""
+    problems = [*_unknown_names()]
+    try:
+        settings = Settings(**overrides)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([(str(config_file()), f"is not valid TOML: {error}.", "Mend that line.")]) from None
+    except ValidationError as error:
+        problems += [_problem(item) for item in error.errors() if item["type"] != "extra_forbidden"]
+        raise SettingsError(problems) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _unknown_names() -> list[tuple[str, str, str]]:
+    known = set(Settings.model_fields)
+    given = [name for name in os.environ if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG"]
+    problems = [
+        (name, "is no setting.", did_you_mean(name.removeprefix(PREFIX), known) or "Remove it.")
+        for name in given
+        if name.removeprefix(PREFIX).lower() not in known
+    ]
+    path = config_file()
+    if path.exists():
+        try:
+            in_file = tomllib.loads(path.read_text())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            return [*problems, (str(path), f"is not valid TOML: {error}.", "Mend that line.")]
+        problems += [
+            (f"{name} in {path.name}", "is no setting.", did_you_mean(name, known) or "Remove it.")
+            for name in in_file
+            if name not in known
+        ]
+    elif f"{PREFIX}CONFIG" in os.environ:
+        problems.append((f"{PREFIX}CONFIG", f"names {path}, which does not exist.", "Create it or unset the name."))
+    return problems
+
+
+def _problem(item: Mapping[str, Any]) -> tuple[str, str, str]:
+    name = str(item["loc"][0])
+    field = Settings.model_fields.get(name)
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return (
+        f"{PREFIX}{name.upper()}",
+        f"{message[:1].lower()}{message[1:]}.".replace("..", "."),
+        (f"({field.description})" if field is not None and field.description else ""),
+    )
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `15`, `15s`, `2m` or `1h`; `ValueError` otherwise."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        return float(number) * units[unit]
+    except ValueError:
+        raise ValueError(f"{text!r} is no duration; write 15s, 2m or 1h") from None
