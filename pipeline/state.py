@@ -1,0 +1,133 @@
+"""The state database: what is neither an event nor derived from one, kept apart from the lake.
+
+Now that is the pipeline's heartbeat, from which every page tells how fresh its data is. Readers never write it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Column, Engine, Float, Integer, MetaData, String, Table, create_engine, event, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import OperationalError
+
+from pipeline.errors import ActivityError
+
+_METADATA = MetaData()
+# Times are seconds since the epoch, UTC: SQLite has no type for them.
+_POLLS = Table(
+    "polls",
+    _METADATA,
+    Column("source", String, primary_key=True),
+    Column("polled_at", Float, nullable=False),
+    Column("caught_up_at", Float),  # the last poll that left nothing waiting
+    Column("waiting", Integer, nullable=False),
+    Column("error", String),
+    Column("every", Float, nullable=False),  # the seconds until the next poll
+)
+
+Health = Literal["ok", "behind", "down", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """The last look at one source: `waiting` objects are left; `error` says why it could not be read."""
+
+    source: str
+    polled_at: datetime
+    caught_up_at: datetime | None
+    waiting: int
+    error: str | None
+    every: float
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How fresh the data is ("Freshness" in docs/semantics.md).
+
+    `data_through` is the time of the last poll that left nothing waiting, in the source furthest behind. `health` is
+    *down* when the pipeline has stopped polling, *behind* when it polls but lags, *never* before its first poll.
+    """
+
+    health: Health
+    data_through: datetime | None
+    polls: tuple[Poll, ...]
+    errors: tuple[str, ...]
+
+
+class State:
+    """The state database of one installation, in `folder`. Safe to share between threads and processes."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._engine: Engine = create_engine(f"sqlite:///{folder / 'state.sqlite'}", connect_args={"timeout": 10})
+        event.listen(self._engine, "connect", _use_wal)
+        try:
+            _METADATA.create_all(self._engine)
+        except OperationalError as error:
+            raise ActivityError(
+                f"The state database in {folder} cannot be opened: {error.orig}.", hint="Is the folder writable?"
+            ) from error
+
+    def record(self, source: str, at: datetime, *, waiting: int, error: str | None, every: float) -> None:
+        """Note a look at `source`; one without an error that left nothing waiting has caught up."""
+        row: dict[str, Any] = {
+            "source": source,
+            "polled_at": at.timestamp(),
+            "waiting": waiting,
+            "error": error,
+            "every": every,
+        }
+        if error is None and waiting == 0:
+            row["caught_up_at"] = at.timestamp()
+        statement = insert(_POLLS).values(row)
+        update = {name: statement.excluded[name] for name in row if name != "source"}
+        with self._engine.begin() as con:
+            con.execute(statement.on_conflict_do_update(index_elements=["source"], set_=update))
+
+    def forget_others(self, sources: Iterable[str]) -> None:
+        """Drop the polls of sources that are no longer configured, lest they look stuck for ever."""
+        with self._engine.begin() as con:
+            con.execute(_POLLS.delete().where(_POLLS.c.source.not_in(list(sources))))
+
+    def polls(self) -> tuple[Poll, ...]:
+        with self._engine.connect() as con:
+            rows = con.execute(select(_POLLS).order_by(_POLLS.c.source)).all()
+        return tuple(
+            Poll(row.source, _time(row.polled_at), _maybe(row.caught_up_at), row.waiting, row.error, row.every)
+            for row in rows
+        )
+
+    def freshness(self, now: datetime, late_after: float) -> Freshness:
+        """How fresh the data is at `now`; behind once it is `late_after` seconds old."""
+        polls = self.polls()
+        if not polls:
+            return Freshness("never", None, (), ())
+        caught_up = [poll.caught_up_at for poll in polls]
+        through = None if None in caught_up else min(time for time in caught_up if time is not None)
+        errors = tuple(f"{poll.source}: {poll.error}" for poll in polls if poll.error)
+        quiet = max(poll.polled_at + timedelta(seconds=max(4 * poll.every, late_after)) for poll in polls)
+        if now > quiet:
+            health: Health = "down"
+        elif errors or through is None or now - through > timedelta(seconds=late_after):
+            health = "behind"
+        else:
+            health = "ok"
+        return Freshness(health, through, polls, errors)
+
+
+def _use_wal(connection: Any, _record: Any) -> None:
+    """Readers must not block the heartbeat, nor it them."""
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _maybe(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _time(seconds)
