@@ -35,7 +35,7 @@ class Lake:
         self.folder = settings.lake
         self.dedupe_days = settings.dedupe_days
         self.folder.mkdir(parents=True, exist_ok=True)
-        with writer_lock(self._lock_path, wait=60):
+        with writer_lock(self.lock_path, wait=60):
             self.engine = Engine(self.folder, memory_mb=settings.memory_limit_mb, threads=threads)
             with self.engine.cursor() as cursor:
                 migrate(cursor)
@@ -47,7 +47,7 @@ class Lake:
         return cls(settings, threads=threads)
 
     @property
-    def _lock_path(self) -> str:
+    def lock_path(self) -> str:
         return str(self.folder / "writer.lock")
 
     def snapshot(self, version: int | None = None) -> Snapshot:
@@ -66,7 +66,7 @@ class Lake:
     @contextmanager
     def write(self, now: datetime, *, wait: float = 600) -> Iterator[Transaction]:
         """Hold the writer lock and a transaction; commit at the end, roll back on any error."""
-        with writer_lock(self._lock_path, wait=wait), self.engine.cursor() as cursor:
+        with writer_lock(self.lock_path, wait=wait), self.engine.cursor() as cursor:
             cursor.begin()
             try:
                 yield Transaction(cursor, now=now, dedupe_days=self.dedupe_days)

@@ -1,0 +1,67 @@
+"""Maintenance: keep reads quick after many small commits, and let go of what no reader can still need.
+
+Read latency grew 28-fold over 1,000 unmerged commits (docs/design.md). Snapshots are removed only past a threshold
+far longer than any export, since a reader of a removed snapshot finds its files gone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipeline.lake.engine import translated
+from pipeline.lake.lock import writer_lock
+
+if TYPE_CHECKING:
+    from pipeline.lake import Lake
+
+# Facts that a later fact of the same customer or visitor has replaced. The survivors are what questions would take.
+_COMPACT = {
+    "links": """SELECT * FROM lake.links
+        QUALIFY row_number() OVER (PARTITION BY anonymous_id ORDER BY received_at, event_id) = 1""",
+    "traits": """SELECT * FROM lake.traits
+        QUALIFY (name IS NOT NULL AND row_number() OVER (
+                    PARTITION BY customer_id, name IS NULL ORDER BY received_at DESC, event_id DESC) = 1)
+             OR (email IS NOT NULL AND row_number() OVER (
+                    PARTITION BY customer_id, email IS NULL ORDER BY received_at DESC, event_id DESC) = 1)""",
+}
+# Compacting rewrites a table whole: worth it only once a good part of it has been replaced.
+_REPLACED_SHARE, _REPLACED_ROWS = 0.3, 10_000
+
+
+def merge(lake: Lake) -> None:
+    """Merge small files into larger ones and compact the facts. Readers and their snapshots are not disturbed."""
+    with writer_lock(lake.lock_path, wait=600), lake.engine.cursor() as cursor:
+        for table, survivors in _COMPACT.items():
+            _compact(cursor, table, survivors)
+        cursor.execute("CALL ducklake_merge_adjacent_files('lake')")
+
+
+def expire(lake: Lake, now: datetime, hours: int) -> None:
+    """Remove snapshots older than `hours`, then the files only they used, then files no transaction ever committed."""
+    before = now - timedelta(hours=hours)
+    with writer_lock(lake.lock_path, wait=600), lake.engine.cursor() as cursor:
+        cursor.execute("CALL ducklake_expire_snapshots('lake', older_than => $1::TIMESTAMPTZ)", [before])
+        cursor.execute("CALL ducklake_cleanup_old_files('lake', older_than => $1::TIMESTAMPTZ)", [before])
+        cursor.execute("CALL ducklake_delete_orphaned_files('lake', older_than => $1::TIMESTAMPTZ)", [before])
+
+
+def _compact(cursor: duckdb.DuckDBPyConnection, table: str, survivors: str) -> None:
+    with translated():
+        count = f"SELECT (SELECT count(*) FROM lake.{table}), (SELECT count(*) FROM ({survivors}))"  # noqa: S608
+        row = cursor.execute(count).fetchone()
+        total, kept = row if row else (0, 0)
+        if total - kept < max(_REPLACED_ROWS, total * _REPLACED_SHARE):
+            return
+        cursor.begin()
+        try:
+            cursor.execute(f"CREATE OR REPLACE TEMP TABLE survivors AS {survivors}")
+            cursor.execute(f"DELETE FROM lake.{table}")  # noqa: S608
+            cursor.execute(f"INSERT INTO lake.{table} FROM survivors")  # noqa: S608
+            cursor.execute("DROP TABLE survivors")
+            cursor.commit()
+        except BaseException:
+            cursor.rollback()
+            raise
