@@ -59,7 +59,7 @@ def _compact(cursor: duckdb.DuckDBPyConnection, table: str, survivors: str) -> N
         try:
             cursor.execute(f"CREATE OR REPLACE TEMP TABLE survivors AS {survivors}")
             cursor.execute(f"DELETE FROM lake.{table}")  # noqa: S608
-            cursor.execute(f"INSERT INTO lake.{table} FROM survivors")  # noqa: S608
+            cursor.execute(f"INSERT INTO lake.{table} FROM survivors")
             cursor.execute("DROP TABLE survivors")
             cursor.commit()
         except BaseException:
