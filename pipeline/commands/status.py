@@ -56,7 +56,8 @@ def _print(
     for error in freshness.errors:
         print(f"  ! {error}")
     print(
-        f"Events: {totals.events:,}, from {_time(settings, totals.oldest_event)} to {_time(settings, totals.newest_event)}"
+        f"Events: {totals.events:,}, from {_time(settings, totals.oldest_event)} "
+        f"to {_time(settings, totals.newest_event)}"
     )
     print(
         f"Ledger: {totals.lines:,} lines read = {totals.loaded:,} loaded + {totals.duplicate:,} duplicate + "

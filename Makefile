@@ -1,0 +1,55 @@
+# Customers Activity. `make run` starts it, `make test` checks it, `make help` lists the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench lock clean
+
+# The newest Python from 3.11 on, unless PYTHON names another.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+help: ## list what make can do here
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.installed ## create .venv with the locked dependencies
+
+run: setup ## start scheduler and dashboard, with demo data if there is none
+	@exec $(BIN)/python -m pipeline start
+
+test: .venv/.installed-test lint ## run ruff, mypy --strict and all tests
+	@$(BIN)/python -m tests.browser.find --install
+	@$(BIN)/python -m pytest
+
+lint: .venv/.installed-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: .venv/.installed-test ## print rates and ratios (minutes; not part of make test)
+	@$(BIN)/python -m tests.bench
+
+# Anyone who changes pyproject.toml needs this; nobody else does.
+lock: ## resolve the dependencies again, with hashes and without any index's name
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-annotate --no-header pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-annotate --no-header --extra test pyproject.toml -o requirements-test.lock
+
+clean: ## remove .venv and caches (never data/)
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/.made:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed. On Debian: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) lacks venv. On Debian and Ubuntu: apt-get install $$(basename $(PYTHON))-venv"; exit 1; }
+	@echo "Creating .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv && touch $@
+
+.venv/.installed: requirements.lock .venv/.made
+	@echo "Installing the locked dependencies (about a minute)"
+	@$(PIP) -r requirements.lock && touch $@
+
+.venv/.installed-test: requirements-test.lock .venv/.installed
+	@echo "Installing what the tests need"
+	@$(PIP) -r requirements-test.lock && touch $@

@@ -1,0 +1,127 @@
+"""`start`: the whole product on one machine: demo data if there is none, scheduler, live demo and dashboard."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import demo
+from pipeline.errors import ActivityError
+from pipeline.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "127.0.0.1"  # until access control exists, only this machine is answered
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "start",
+        help="start scheduler and dashboard, with demo data if there is none (make run)",
+        description="Start the whole product on this machine and print the dashboard's address. Ctrl-C stops it.",
+    )
+    parser.add_argument("--port", type=int, help="the port to serve on (default: ACTIVITY_PORT, 8501)")
+    parser.add_argument("--no-demo", action="store_true", help="make no demo data, even if there is no data at all")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Start every part, wait, and stop them all on Ctrl-C, SIGTERM or when the dashboard ends."""
+    port = args.port or settings.port
+    _check_port(port)
+    if not args.no_demo and not settings.sources and not _has_data(settings):
+        print("There is no data yet: making 30 days of a fictional news site's (half a minute) …", flush=True)
+        demo.write_history(settings.data)
+    parts = {"scheduler": [sys.executable, "-m", "pipeline", "run"]}
+    if not args.no_demo and not settings.sources and demo.is_demo(settings.data):
+        parts["live demo"] = [sys.executable, "-m", "pipeline", "demo", "--live"]
+    parts["dashboard"] = [
+        *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
+        *("--server.address", HOST, "--server.port", str(port), "--server.headless", "true"),
+    ]
+    return _supervise(parts, port)
+
+
+def _supervise(parts: dict[str, list[str]], port: int) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, command in parts.items():
+            running[name] = _spawn(command)
+        _wait_until_served(running["dashboard"], port)
+        print(f"\n  Customers Activity:  http://localhost:{port}\n\n  Ctrl-C stops it.", flush=True)
+        while running["dashboard"].poll() is None:
+            for name, process in running.items():
+                if process.poll() is not None and name != "dashboard":
+                    print(f"The {name} stopped (code {process.returncode}): starting it again.", file=sys.stderr)
+                    running[name] = _spawn(parts[name])
+            time.sleep(2)
+        return running["dashboard"].returncode or 0
+    except KeyboardInterrupt:
+        print("\nStopping …", flush=True)
+        return 0
+    finally:
+        _stop(list(running.values()))
+
+
+def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """In a session of its own, so that Ctrl-C reaches it only through us, once. Warnings stay visible."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, start_new_session=True, env={**os.environ, "PYTHONPATH": path}
+    )
+
+
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    deadline = time.monotonic() + 15
+    for process in processes:
+        try:
+            process.wait(timeout=max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_served(dashboard: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(600):
+        if dashboard.poll() is not None:
+            raise ActivityError("The dashboard stopped while starting.", hint="Its message is above.")
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{port}/_stcore/health", timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise ActivityError("The dashboard did not answer within a minute.", hint="Its messages are above.")
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise ActivityError(
+                f"Port {port} is in use, perhaps by another Customers Activity.",
+                hint="Stop that, or choose another port: ACTIVITY_PORT=8502 make run",
+            ) from None
+
+
+def _has_data(settings: Settings) -> bool:
+    """Whether anything has landed or been loaded; an empty lake is none."""
+    return any(path.is_file() for path in settings.landing.rglob("*")) or any(settings.lake.rglob("*.parquet"))
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
