@@ -19,6 +19,7 @@ COMMANDS = {
     "status": "status",
     "doctor": "doctor",
     "demo": "demo",
+    "fields": "fields",
     "count": "questions",
     "events": "questions",
     "event": "questions",
