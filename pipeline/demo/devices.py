@@ -13,6 +13,7 @@ _WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 _APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
 _MAC = "Macintosh; Intel Mac OS X 10_15_7"
 _WINDOWS = "Windows NT 10.0; Win64; x64"
+_DESKTOPS = ((_WINDOWS, "Windows"), (_WINDOWS, "Windows"), (_MAC, "macOS"), ("X11; Linux x86_64", "Linux"))
 _PHONES = ("Pixel 8", "Pixel 9 Pro", "SM-S918B", "SM-S928U", "SM-A546B", "2201117TG", "CPH2581")
 _TABLETS = ("SM-X810", "SM-X210", "Pixel Tablet", "Lenovo TB-J616F")
 
@@ -38,9 +39,7 @@ def _hints(brand: str, version: str, platform: str, mobile: bool) -> dict[str, A
 
 def _chrome_desktop(rng: Random) -> Device:
     version = rng.choice(_CHROME)
-    system, platform = rng.choice(
-        ((_WINDOWS, "Windows"), (_WINDOWS, "Windows"), (_MAC, "macOS"), ("X11; Linux x86_64", "Linux"))
-    )
+    system, platform = rng.choice(_DESKTOPS)
     agent = f"Mozilla/5.0 ({system}) {_WEBKIT} Chrome/{version}.0.0.0 Safari/537.36"
     return Device(agent, _hints("Google Chrome", version, platform, False), (1920, 1080))
 
@@ -95,9 +94,8 @@ def _android_tablet(rng: Random) -> Device:
 def _television(rng: Random) -> Device:
     version = rng.choice(("6.0", "7.0"))
     system = f"SMART-TV; LINUX; Tizen {version}"
-    return Device(
-        f"Mozilla/5.0 ({system}) {_WEBKIT} SamsungBrowser/3.0 Chrome/94.0.4606.31 TV Safari/537.36", None, (1920, 1080)
-    )
+    agent = f"Mozilla/5.0 ({system}) {_WEBKIT} SamsungBrowser/3.0 Chrome/94.0.4606.31 TV Safari/537.36"
+    return Device(agent, None, (1920, 1080))
 
 
 _MAKERS = (_android, _iphone, _chrome_desktop, _safari_desktop, _edge, _firefox, _ipad, _android_tablet, _television)

@@ -20,22 +20,24 @@ SHARE_SUBSCRIBED_BEFORE = 0.30
 SHARE_OLD_SUBSCRIBES = 0.06
 SHARE_NEW_SUBSCRIBES = 0.18
 ANONYMOUS_PER_CUSTOMER = 3
-CRAWLER_COUNT = 14
+CRAWLER_COUNT = 18
 
 # How often they come, relative to one another (before a spread of their own).
-VISITS_CUSTOMER, VISITS_PROSPECT, VISITS_ANONYMOUS, VISITS_CRAWLER = 5.2, 3.2, 1.0, 90.0
+VISITS_CUSTOMER, VISITS_PROSPECT, VISITS_ANONYMOUS, VISITS_CRAWLER = 5.2, 3.2, 1.0, 130.0
 SHARE_NO_PLACE = 0.01
 SHARE_BAD_CLOCK = 0.004
 
-_FIRST = (
-    "Amelia Noah Sofia Liam Chloé Mateo Yuki Omar Ingrid Tariq Hannah Pavel Zoë Kwame Lucía Erik Mei Jonas Fatima Oscar "
-    "Nadia Hugo Aisha Felix Renée Daniel Ines Rohan Greta Samuel Leila Anton Maya Victor Elena Idris Clara Björn Priya Adam"
-).split()
-_LAST = (
-    "Andersson Okafor Tremblay Müller Tanaka Rossi Novak Haddad O'Brien Silva Kowalski Patel Dubois Larsen Nguyen Costa "
-    "Fischer Kim Moreau Hughes Ivanova Mensah Santos Weber Lindgren Chen Gallagher Ahmed Vargas Schmidt Walker Petit "
-    "Yamamoto Fraser Roy Nakamura Popescu Campbell Diallo Martin"
-).split()
+_FIRST_NAMES = """
+    Amelia Noah Sofia Liam Chloé Mateo Yuki Omar Ingrid Tariq Hannah Pavel Zoë Kwame Lucía Erik Mei Jonas Fatima Oscar
+    Nadia Hugo Aisha Felix Renée Daniel Ines Rohan Greta Samuel Leila Anton Maya Victor Elena Idris Clara Björn Priya
+    Adam Wren Tomas Sanna Joaquin Bea Emeka Lotte Farid Agnes Dario
+"""
+_LAST_NAMES = """
+    Andersson Okafor Tremblay Müller Tanaka Rossi Novak Haddad O'Brien Silva Kowalski Patel Dubois Larsen Nguyen Costa
+    Fischer Kim Moreau Hughes Ivanova Mensah Santos Weber Lindgren Chen Gallagher Ahmed Vargas Schmidt Walker Petit
+    Yamamoto Fraser Roy Nakamura Popescu Campbell Diallo Martin Hale Ferrari Osei Lund Castillo Bauer Singh Doyle
+"""
+_FIRST, _LAST = _FIRST_NAMES.split(), _LAST_NAMES.split()
 _PLAIN = str.maketrans("éëüöíåø", "eeuoiao", "'")
 
 

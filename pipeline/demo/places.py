@@ -107,9 +107,8 @@ _SMALL_PLACES = (
 
 # The last block of the benchmark range is handed out too, but left out of the database: addresses without a place
 # exist in real life and pages must show them.
-UNKNOWN = Place(
-    "", "", "", "", "", 0.0, 0.0, "UTC", 1, (IPv4Network("198.19.248.0/21"),), IPv6Network("2001:db8:ffff::/48")
-)
+_UNKNOWN_NETWORKS = (IPv4Network("198.19.248.0/21"),)
+UNKNOWN = Place("", "", "", "", "", 0.0, 0.0, "UTC", 1, _UNKNOWN_NETWORKS, IPv6Network("2001:db8:ffff::/48"))
 
 
 def places() -> tuple[Place, ...]:
@@ -123,7 +122,7 @@ def places() -> tuple[Place, ...]:
     return (*large, *small)
 
 
-class _DatedWriter(MMDBWriter):  # type: ignore[misc]
+class _DatedWriter(MMDBWriter):
     """Stamps the time it is told, since the library's own clock would make two equal runs differ."""
 
     def __init__(self, built: datetime) -> None:

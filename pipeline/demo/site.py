@@ -86,18 +86,7 @@ _SECTIONS = {
     "opinion": ("We", "Our readers", "Commuters", "Young families", "The old guard"),
     "food": ("Bakers", "The night market", "A coastal kitchen", "Cheesemakers", "Fishmongers"),
 }
-_VERBS = (
-    "weighed",
-    "rejected",
-    "welcomed",
-    "rethought",
-    "prepared for",
-    "celebrated",
-    "questioned",
-    "awaited",
-    "won",
-    "saved",
-)
+_VERBS = ("weighed", "rejected", "welcomed", "rethought", "prepared for", "celebrated", "questioned", "won", "saved")
 _OBJECTS = (
     "the new ferry line",
     "a longer school day",
@@ -117,7 +106,7 @@ _HOSTS = {"opinion": BLOG, "food": WWW, "culture": WWW}
 
 
 class Site:
-    """The articles, of any day: each day's follow from the seed and the day alone, so no run need begin at the first."""
+    """The articles of any day: they follow from the seed and the day alone, so no run need begin at the first."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed

@@ -130,9 +130,11 @@ class _Visit:
             self.sender.track("Article Shared", {"network": network, "article:section": article.section})
         if not self.visitor.registered and self.visitor.reads > METER_AFTER and self.chance(0.5):
             self._meter()
-        elif self.visitor.registered and not self.visitor.subscribed and article.premium:
-            if self.chance(OFFER_AFTER_PREMIUM):
-                self._offer()
+        elif self._may_be_offered(article) and self.chance(OFFER_AFTER_PREMIUM):
+            self._offer()
+
+    def _may_be_offered(self, article: Article) -> bool:
+        return self.visitor.registered and not self.visitor.subscribed and article.premium
 
     def _recognise(self) -> None:
         if self.chance(LOGIN_PER_VISIT):
