@@ -1,0 +1,51 @@
+"""Where events come from: folders and S3; objects in, tables of events and rejected lines out.
+
+source = open_source(spec)
+for ref in source.list(now, Sweep.RECENT):
+    with source.fetch(ref, max_inflated=…) as file:
+        for chunk in parse(file, ref, 0, spec.format, received_fallback=ref.modified):
+            chunk.table, chunk.rejected
+"""
+
+from __future__ import annotations
+
+from pipeline.errors import SourceError
+from pipeline.settings import SourceSpec
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.formats import FORMATS, Format
+from pipeline.sources.lines import Limits, Rejected
+from pipeline.sources.objects import ObjectRef, Source, Sweep
+from pipeline.sources.parse import Parsed, detect, parse
+from pipeline.sources.s3 import S3Source
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Limits",
+    "ObjectRef",
+    "Parsed",
+    "Rejected",
+    "Source",
+    "Sweep",
+    "detect",
+    "open_source",
+    "parse",
+]
+
+
+def open_source(spec: SourceSpec, *, endpoint_url: str | None = None, region: str | None = None) -> Source:
+    """The source that `spec.uri` names: a folder, a file, `file://…` or `s3://bucket/prefix`.
+
+    Nothing is read yet, so a place that does not exist is told by `list`. Raises `SourceError` for another kind of
+    URI, and for an S3 configuration that cannot be used.
+    """
+    scheme, separator, _ = spec.uri.partition("://")
+    if separator and scheme == "s3":
+        return S3Source(spec.uri, endpoint_url=endpoint_url, region=region)
+    if separator and scheme != "file":
+        raise SourceError(
+            f"{spec.uri!r} is no source.",
+            hint="Name a folder, a file or s3://bucket/prefix.",
+            code="source.unknown",
+        )
+    return FolderSource(spec.uri)

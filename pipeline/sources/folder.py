@@ -1,0 +1,124 @@
+"""A folder, or one file, as a source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from pipeline.errors import ObjectGone, SourceError
+from pipeline.sources.inflate import inflate
+from pipeline.sources.layout import walk
+from pipeline.sources.objects import ObjectRef, Sweep
+
+# Files that are still being written, or that are a tool's and not data.
+_UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", "~")
+_HIDDEN = (".", "_")
+
+
+class FolderSource:
+    """Every file below a folder, however deep; or one file, which then is an object of the folder it lies in.
+
+    Files whose names start with `.` or `_`, or end like a file still being written (`.tmp`, `.part`, …), are passed
+    over, and so are folders whose names start so. Links are followed.
+    """
+
+    def __init__(self, uri: str) -> None:
+        path = Path(unquote(urlsplit(uri).path) if uri.startswith("file://") else uri).expanduser().absolute()
+        self._path = Path(os.path.normpath(path))
+        self._one = self._path.is_file()
+        self._root = self._path.parent if self._one else self._path
+
+    @property
+    def uri(self) -> str:
+        return f"file://{self._root.as_posix()}"
+
+    def list(self, now: datetime, sweep: Sweep) -> Iterator[ObjectRef]:
+        if self._path.is_file():
+            yield self._ref(str(self._path), self._path.stat())
+        elif self._path.is_dir():
+            yield from walk(self, f"{self._root.as_posix().rstrip('/')}/", now, sweep)
+        else:
+            raise SourceError(
+                f"There is no folder or file {str(self._path)!r}.",
+                hint="Check the path, and that its disk is mounted.",
+                code="source.missing",
+            )
+
+    def children(self, folder: str) -> tuple[Sequence[str], Sequence[ObjectRef]]:
+        """The folders and the objects directly in `folder`, by name."""
+        folders: list[str] = []
+        objects: list[ObjectRef] = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in sorted(entries, key=lambda each: each.name):
+                    if entry.name.startswith(_HIDDEN):
+                        continue
+                    if entry.is_dir():
+                        if not _leads_back(entry):
+                            folders.append(f"{folder}{entry.name}/")
+                    elif entry.is_file() and not entry.name.endswith(_UNFINISHED):
+                        objects += self._found(entry)
+        except OSError as error:
+            raise _unreadable(error) from None
+        return folders, objects
+
+    def everything(self, folder: str) -> Iterator[ObjectRef]:
+        """All objects below `folder`."""
+        folders, objects = self.children(folder)
+        yield from objects
+        for below in folders:
+            yield from self.everything(below)
+
+    def fetch(self, ref: ObjectRef, *, max_inflated: int) -> BinaryIO:
+        try:
+            with open(self._root / ref.key, "rb") as file:
+                self._unchanged(ref, file)
+                inflated = inflate(file, max_inflated=max_inflated)
+                self._unchanged(ref, file)  # a file that grew meanwhile was read in part
+        except FileNotFoundError:
+            raise ObjectGone(f"The file {ref.key!r} was deleted after it was listed.") from None
+        except OSError as error:
+            raise _unreadable(error) from None
+        return inflated
+
+    def _found(self, entry: os.DirEntry[str]) -> Sequence[ObjectRef]:
+        try:
+            return [self._ref(entry.path, entry.stat())]
+        except FileNotFoundError:  # deleted between two looks at its folder: there is nothing to list
+            return []
+
+    def _ref(self, path: str, stat: os.stat_result) -> ObjectRef:
+        key = os.path.relpath(path, self._root).replace(os.sep, "/")
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise SourceError(
+                f"The name of the file {os.fsencode(path)!r} is not UTF-8.", hint="Rename it.", code="source.file_name"
+            ) from None
+        modified = datetime.fromtimestamp(stat.st_mtime, UTC)
+        return ObjectRef(self.uri, key, _etag(stat), stat.st_size, modified)
+
+    def _unchanged(self, ref: ObjectRef, file: BinaryIO) -> None:
+        if _etag(os.fstat(file.fileno())) != ref.etag:
+            raise ObjectGone(f"The file {ref.key!r} changed after it was listed.")
+
+
+def _etag(stat: os.stat_result) -> str:
+    return f"{stat.st_size:x}-{stat.st_mtime_ns:x}"
+
+
+def _leads_back(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder is a link to one it lies in, which would be listed for ever."""
+    return entry.is_symlink() and f"{Path(entry.path).parent.resolve()}/".startswith(f"{Path(entry.path).resolve()}/")
+
+
+def _unreadable(error: OSError) -> SourceError:
+    return SourceError(
+        f"{error.filename or 'The file'} cannot be read: {error.strerror}.",
+        hint="Let the user that runs the pipeline read it.",
+        code="source.unreadable",
+    )

@@ -1,0 +1,137 @@
+"""From an object's text to a table of events, in bounded memory and with nothing lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO
+
+import orjson
+import pyarrow as pa
+
+from pipeline.errors import ActivityError, did_you_mean
+from pipeline.event import PARSED_SCHEMA
+from pipeline.sources import framing
+from pipeline.sources.fields import COLUMNS, Picker, Row
+from pipeline.sources.formats import FORMATS
+from pipeline.sources.lines import BOM, Limits, LineRejected, Rejected, decode
+from pipeline.sources.objects import ObjectRef
+from pipeline.sources.times import Clock, microseconds
+
+CHUNK_BYTES = 16 * 1024 * 1024
+DEFAULT_LIMITS = Limits()
+AUTO = "auto"
+
+_SNIFF_BYTES = 256 * 1024
+_SNIFF_LINES = 20
+_BLANK = b" \t\r\n\v\f" + BOM
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A chunk of an object: `table` has `PARSED_SCHEMA`, null where enrichment and the commit are to fill in.
+
+    Always `lines == len(table) + len(rejected) + expired`.
+    """
+
+    table: pa.Table
+    rejected: list[Rejected] = field(default_factory=list)
+    lines: int = 0
+    expired: int = 0
+
+
+def detect(file: BinaryIO, ref: ObjectRef, format: str = AUTO) -> str:
+    """The name of the format to read `file` with: the one asked for, or found from the key's layout, or in the lines.
+
+    `file` is left at its start. Raises `ActivityError` for a format there is not.
+    """
+    if format in FORMATS:
+        return format
+    if format != AUTO:
+        raise ActivityError(
+            f"There is no format {format!r}.",
+            hint=did_you_mean(format, FORMATS) or f"There are {', '.join(FORMATS)}, and {AUTO}.",
+            code="format.unknown",
+        )
+    by_key = [each.name for each in FORMATS.values() if each.layout.search(ref.path)]
+    return by_key[0] if by_key else _sniff(file)
+
+
+def _sniff(file: BinaryIO) -> str:
+    """The format that the first readable lines look like."""
+    file.seek(0)
+    head = file.read(_SNIFF_BYTES)
+    file.seek(0)
+    for line in head.split(b"\n", _SNIFF_LINES)[:_SNIFF_LINES]:
+        try:
+            event = orjson.loads(line.removeprefix(BOM))
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(event, dict):
+            found = [each.name for each in FORMATS.values() if each.looks_like(event)]
+            return found[0] if found else "segment"
+    # No line is one object: records without a delimiter, or nothing that is readable either way.
+    return "firehose" if head.lstrip(_BLANK).startswith(b"{") and b"}{" in head else "segment"
+
+
+def parse(
+    file: BinaryIO,
+    ref: ObjectRef,
+    object_index: int,
+    format: str = AUTO,
+    *,
+    received_fallback: datetime,
+    source_name: str = "",
+    retention_cutoff: datetime | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    chunk_bytes: int = CHUNK_BYTES,
+) -> Iterator[Parsed]:
+    """Read `file`, an object's inflated text, chunk by chunk.
+
+    `object_index` is written to the table's `object`; `received_fallback` stands for a missing `receivedAt`;
+    `source_name` is the source's configured name, if it has one; events that occurred and were received before
+    `retention_cutoff` are counted as expired. Memory is bounded by `chunk_bytes` of text. Bad lines are values in
+    `rejected`, never errors.
+    """
+    chosen = FORMATS[detect(file, ref, format)]
+    clock = Clock(microseconds(received_fallback), None if retention_cutoff is None else microseconds(retention_cutoff))
+    picker = Picker(source_name or chosen.source_in(ref.path) or chosen.name, chosen.stamped, clock)
+    cut = framing.concatenated if chosen.concatenated else framing.newline_delimited
+    for first, lines in cut(file, chunk_bytes=chunk_bytes, line_bytes=limits.line_bytes):
+        yield _parse_lines(first, lines, picker, limits, object_index)
+
+
+def _parse_lines(first: int, lines: list[bytes], picker: Picker, limits: Limits, object_index: int) -> Parsed:
+    pick = picker.pick
+    rows: list[Row] = []
+    rejected: list[Rejected] = []
+    blank = expired = 0
+    for number, line in enumerate(lines, first):
+        if not line.strip(_BLANK):
+            blank += 1
+            continue
+        try:
+            row = pick(decode(line, limits), number, line)
+        except LineRejected as no:
+            rejected.append(no.at(number, line))
+            continue
+        if row is None:
+            expired += 1
+        else:
+            rows.append(row)
+    return Parsed(_table(rows, object_index), rejected, len(lines) - blank, expired)
+
+
+def _table(rows: list[Row], object_index: int) -> pa.Table:
+    """The rows as columns; what no line tells is null."""
+    columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else {}
+    arrays = []
+    for wanted in PARSED_SCHEMA:
+        if wanted.name == "object":
+            arrays.append(pa.array([object_index] * len(rows), wanted.type))
+        elif wanted.name in columns:
+            arrays.append(pa.array(columns[wanted.name], wanted.type))
+        else:
+            arrays.append(pa.nulls(len(rows), wanted.type))
+    return pa.Table.from_arrays(arrays, schema=PARSED_SCHEMA)

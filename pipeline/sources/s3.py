@@ -1,0 +1,106 @@
+"""A bucket, or what lies under a prefix of one, as a source. The only place that knows boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from typing import Any, BinaryIO, cast
+
+import boto3
+from botocore.config import Config
+
+from pipeline.errors import SourceError
+from pipeline.sources.inflate import inflate
+from pipeline.sources.layout import walk
+from pipeline.sources.objects import ObjectRef, Sweep
+from pipeline.sources.s3_errors import translated
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+ATTEMPTS = 4
+
+
+class S3Source:
+    """`s3://bucket/prefix`: the object of that very key, and every object in the folder of that name.
+
+    `logs` does not take in `logs-old/`. Credentials come from boto3's own chain.
+    """
+
+    def __init__(self, uri: str, *, endpoint_url: str | None = None, region: str | None = None) -> None:
+        self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        self._prefix = prefix.strip("/")
+        self._endpoint = endpoint_url
+        with translated(self._bucket, endpoint_url):
+            self._client = _client(endpoint_url, region)
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def list(self, now: datetime, sweep: Sweep) -> Iterator[ObjectRef]:
+        yield from self._exact()
+        yield from walk(self, f"{self._prefix}/" if self._prefix else "", now, sweep)
+
+    def children(self, folder: str) -> tuple[Sequence[str], Sequence[ObjectRef]]:
+        """The folders and the objects directly in `folder`."""
+        folders: list[str] = []
+        objects: list[ObjectRef] = []
+        for page in self._pages(Prefix=folder, Delimiter="/"):
+            folders += [each["Prefix"] for each in page.get("CommonPrefixes", ())]
+            objects += self._refs(page)
+        return folders, objects
+
+    def everything(self, folder: str) -> Iterator[ObjectRef]:
+        """All objects below `folder`."""
+        for page in self._pages(Prefix=folder):
+            yield from self._refs(page)
+
+    def fetch(self, ref: ObjectRef, *, max_inflated: int) -> BinaryIO:
+        with translated(self._bucket, self._endpoint, ref):
+            # If-Match: what is read is the version listed, or nothing.
+            answer = self._client.get_object(Bucket=self._bucket, Key=ref.key, IfMatch=f'"{ref.etag}"')
+            with closing(answer["Body"]) as body:
+                return inflate(cast(BinaryIO, body), max_inflated=max_inflated)
+
+    def _exact(self) -> Iterator[ObjectRef]:
+        """The object whose key is the whole prefix: of all keys that start with it, it sorts first."""
+        if self._prefix:
+            with translated(self._bucket, self._endpoint):
+                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
+            yield from (ref for ref in self._refs(page) if ref.key == self._prefix)
+
+    def _pages(self, **query: str) -> Iterator[dict[str, Any]]:
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **query))
+        while True:
+            with translated(self._bucket, self._endpoint):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    def _refs(self, page: dict[str, Any]) -> Sequence[ObjectRef]:
+        """The page's objects, without the empty ones by which consoles make folders."""
+        return [
+            ObjectRef(self.uri, each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"])
+            for each in page.get("Contents", ())
+            if not each["Key"].endswith("/")
+        ]
+
+
+def _client(endpoint_url: str | None, region: str | None) -> Any:
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "max_attempts": ATTEMPTS},
+        # A server of one's own rarely has a host name for every bucket.
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+    )
+    try:
+        return boto3.session.Session().client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+    except ValueError as error:  # from botocore, for an endpoint that is no URL or a region that is no name
+        raise SourceError(
+            f"S3 cannot be used: {error}",
+            hint="ACTIVITY_S3_ENDPOINT_URL is like https://host:9000, ACTIVITY_S3_REGION like eu-west-1.",
+            code="source.endpoint",
+        ) from None
