@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import demo
+from pipeline.demo.plan import Plan
 from pipeline.errors import ActivityError
 from pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+PIPELINE = (sys.executable, "-m", "pipeline")
 HOST = "127.0.0.1"  # until access control exists, only this machine is answered
 
 
@@ -39,11 +40,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     port = args.port or settings.port
     _check_port(port)
     if not args.no_demo and not settings.sources and not _has_data(settings):
-        print("There is no data yet: making 30 days of a fictional news site's (half a minute) …", flush=True)
-        demo.write_history(settings.data)
-    parts = {"scheduler": [sys.executable, "-m", "pipeline", "run"]}
-    if not args.no_demo and not settings.sources and demo.is_demo(settings.data):
-        parts["live demo"] = [sys.executable, "-m", "pipeline", "demo", "--live"]
+        print("There is no data yet: making 30 days of a news site that never was.", flush=True)
+        if subprocess.run([*PIPELINE, "demo"], env=_environment()).returncode:
+            return 1
+    parts = {"scheduler": [*PIPELINE, "run"]}
+    if not args.no_demo and not settings.sources and Plan.read(settings.data) is not None:
+        parts["live demo"] = [*PIPELINE, "demo", "--live"]
     parts["dashboard"] = [
         *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
         *("--server.address", HOST, "--server.port", str(port), "--server.headless", "true"),
@@ -75,10 +77,12 @@ def _supervise(parts: dict[str, list[str]], port: int) -> int:
 
 def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
     """In a session of its own, so that Ctrl-C reaches it only through us, once. Warnings stay visible."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, start_new_session=True, env={**os.environ, "PYTHONPATH": path}
-    )
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True, env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with the program importable from wherever it was started."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -24,6 +24,9 @@ _LATEST = """SELECT snapshot_id, snapshot_time::TIMESTAMPTZ FROM __ducklake_meta
 _ONE = """SELECT snapshot_id, snapshot_time::TIMESTAMPTZ FROM __ducklake_metadata_lake.ducklake_snapshot
           WHERE snapshot_id = $1"""
 
+_WAITING = """SELECT count(*) FROM lake.objects
+              WHERE source = $1 AND state = 'retrying' AND NOT starts_with(last_error, 'object.gone')"""
+
 
 class Lake:
     """The lake of one installation. Open once a process; safe to share between threads.
@@ -62,6 +65,12 @@ class Lake:
         """Which of `refs` (by position) are to be read now: not loaded, not rejected, not waiting for a retry."""
         with self.engine.cursor() as cursor:
             return unsettled(cursor, refs, now)
+
+    def waiting(self, source: str) -> int:
+        """How many objects of `source` could not be read yet and are tried again; those that are gone do not count."""
+        with self.engine.cursor() as cursor:
+            row = cursor.execute(_WAITING, [source]).fetchone()
+        return int(row[0]) if row else 0
 
     @contextmanager
     def write(self, now: datetime, *, wait: float = 600) -> Iterator[Transaction]:

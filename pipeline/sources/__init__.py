@@ -15,19 +15,24 @@ from pipeline.sources.folder import FolderSource
 from pipeline.sources.formats import FORMATS, Format
 from pipeline.sources.lines import Limits, Rejected
 from pipeline.sources.objects import ObjectRef, Source, Sweep
-from pipeline.sources.parse import Parsed, detect, parse
+from pipeline.sources.parse import Job, Parsed, cut, detect, parse
+from pipeline.sources.pool import ParsePool, fetch_ahead
 from pipeline.sources.s3 import S3Source
 
 __all__ = [
     "FORMATS",
     "Format",
+    "Job",
     "Limits",
     "ObjectRef",
+    "ParsePool",
     "Parsed",
     "Rejected",
     "Source",
     "Sweep",
+    "cut",
     "detect",
+    "fetch_ahead",
     "open_source",
     "parse",
 ]

@@ -19,7 +19,7 @@ from pipeline.sources.lines import BOM, Limits, LineRejected, Rejected, decode
 from pipeline.sources.objects import ObjectRef
 from pipeline.sources.times import Clock, microseconds
 
-CHUNK_BYTES = 16 * 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024
 DEFAULT_LIMITS = Limits()
 AUTO = "auto"
 
@@ -30,11 +30,12 @@ _BLANK = b" \t\r\n\v\f" + BOM
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A chunk of an object: `table` has `PARSED_SCHEMA`, null where enrichment and the commit are to fill in.
+    """A chunk of the batch's object number `object`: `table` has `PARSED_SCHEMA`, null where enrichment and the commit are to fill in.
 
     Always `lines == len(table) + len(rejected) + expired`.
     """
 
+    object: int
     table: pa.Table
     rejected: list[Rejected] = field(default_factory=list)
     lines: int = 0
@@ -94,33 +95,73 @@ def parse(
     `retention_cutoff` are counted as expired. Memory is bounded by `chunk_bytes` of text. Bad lines are values in
     `rejected`, never errors.
     """
+    for job in cut(
+        *(file, ref, object_index, format),
+        received_fallback=received_fallback,
+        source_name=source_name,
+        retention_cutoff=retention_cutoff,
+        limits=limits,
+        chunk_bytes=chunk_bytes,
+    ):
+        yield job.run()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One chunk of one object, ready to be parsed; picklable, so that another process may do it."""
+
+    object: int
+    first: int
+    lines: list[bytes]
+    picker: Picker
+    limits: Limits
+
+    @property
+    def size(self) -> int:
+        """Bytes of text."""
+        return sum(map(len, self.lines))
+
+    def run(self) -> Parsed:
+        pick = self.picker.pick
+        rows: list[Row] = []
+        rejected: list[Rejected] = []
+        blank = expired = 0
+        for number, line in enumerate(self.lines, self.first):
+            if not line.strip(_BLANK):
+                blank += 1
+                continue
+            try:
+                row = pick(decode(line, self.limits), number, line)
+            except LineRejected as no:
+                rejected.append(no.at(number, line))
+                continue
+            if row is None:
+                expired += 1
+            else:
+                rows.append(row)
+        lines = len(self.lines) - blank
+        return Parsed(self.object, _table(rows, self.object), rejected, lines, expired)
+
+
+def cut(
+    file: BinaryIO,
+    ref: ObjectRef,
+    object_index: int,
+    format: str = AUTO,
+    *,
+    received_fallback: datetime,
+    source_name: str = "",
+    retention_cutoff: datetime | None = None,
+    limits: Limits = Limits(),
+    chunk_bytes: int = CHUNK_BYTES,
+) -> Iterator[Job]:
+    """`parse`, with the parsing itself left to whoever runs the jobs. Their order is that of the lines."""
     chosen = FORMATS[detect(file, ref, format)]
     clock = Clock(microseconds(received_fallback), None if retention_cutoff is None else microseconds(retention_cutoff))
     picker = Picker(source_name or chosen.source_in(ref.path) or chosen.name, chosen.stamped, clock)
-    cut = framing.concatenated if chosen.concatenated else framing.newline_delimited
-    for first, lines in cut(file, chunk_bytes=chunk_bytes, line_bytes=limits.line_bytes):
-        yield _parse_lines(first, lines, picker, limits, object_index)
-
-
-def _parse_lines(first: int, lines: list[bytes], picker: Picker, limits: Limits, object_index: int) -> Parsed:
-    pick = picker.pick
-    rows: list[Row] = []
-    rejected: list[Rejected] = []
-    blank = expired = 0
-    for number, line in enumerate(lines, first):
-        if not line.strip(_BLANK):
-            blank += 1
-            continue
-        try:
-            row = pick(decode(line, limits), number, line)
-        except LineRejected as no:
-            rejected.append(no.at(number, line))
-            continue
-        if row is None:
-            expired += 1
-        else:
-            rows.append(row)
-    return Parsed(_table(rows, object_index), rejected, len(lines) - blank, expired)
+    frame = framing.concatenated if chosen.concatenated else framing.newline_delimited
+    for first, lines in frame(file, chunk_bytes=chunk_bytes, line_bytes=limits.line_bytes):
+        yield Job(object_index, first, lines, picker, limits)
 
 
 def _table(rows: list[Row], object_index: int) -> pa.Table:

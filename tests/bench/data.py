@@ -12,9 +12,9 @@ from uuid import UUID
 
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{v}.1 Safari/605.1.15",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/{v}.1 Safari/605.1.15",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_{v} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
-    "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Mobile Safari/537.36",
+    "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/{v}.0.0.0 Mobile Safari/537.36",
 )
 EVENTS = ("Page Viewed", "Modal Displayed", "Article Shared", "Registered", "Subscribed")
 SECTIONS = ("news", "business", "sport", "culture", "opinion")
@@ -63,8 +63,6 @@ def _event(rng: random.Random, at: datetime, customers: int) -> dict[str, object
         "context": {
             "ip": f"198.{rng.choice((18, 19))}.{visitor % 250}.{visitor % 200}",
             "userAgent": rng.choice(AGENTS).format(v=rng.randrange(110, 130)),
-            "locale": "en-US",
-            "library": {"name": "analytics.js", "version": "next-1.84.0"},
             "page": {
                 "url": f"https://www.example.com{path}?utm_source=newsletter&utm_medium=email",
                 "path": path,
@@ -81,7 +79,7 @@ def _event(rng: random.Random, at: datetime, customers: int) -> dict[str, object
             "scroll": rng.randrange(100),
             "engaged_seconds": rng.randrange(300),
             "plan": rng.choice(("monthly", "yearly")),
-            "note": "x" * 120,
+            "note": "x" * 24,
         },
         "integrations": {},
     }

@@ -1,0 +1,112 @@
+"""`run`: the scheduler, or one look at the sources."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline.errors import ActivityError
+from pipeline.lake import Batch, Lake, maintain
+from pipeline.run import Pipeline
+from pipeline.settings import Settings, parse_duration
+from pipeline.sources import Sweep
+from pipeline.state import State
+
+DAYS_EVERY, ALL_EVERY, EXPIRE_EVERY = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "run",
+        help="load what landed: every 15 s, or --once",
+        description="Look at every source, load what is new, and go on: every 15 s, or once for cron. While more is "
+        "waiting it goes on at once. Ctrl-C or SIGTERM stops it after the batch in hand; stopping loses nothing.",
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--every", type=parse_duration, metavar="15s", help="time between two looks (ACTIVITY_EVERY)")
+    how.add_argument("--once", action="store_true", help="look once, load all that waits, and end")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Poll until stopped. With `--once`, exit code 1 when a source could not be read."""
+    if args.every:
+        settings = settings.model_copy(update={"every": args.every})
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    scheduler = Scheduler(settings)
+    try:
+        scheduler.poll(_now())
+        while not args.once and not stop.wait(settings.every):
+            scheduler.poll(_now())
+    finally:
+        scheduler.close()
+    return 1 if args.once and any(poll.error for poll in scheduler.state.polls()) else 0
+
+
+class Scheduler:
+    """Polls, chooses how far back each poll looks, and maintains the lake now and then."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lake = Lake.open(settings)
+        self.state = State(settings.data)
+        self._pipeline = Pipeline(settings, self._lake, self.state, _now)
+        self._swept: dict[Sweep, datetime] = {}
+        self._expired_at: datetime | None = None
+        self._unmerged = 0
+        self.state.forget_others(self._pipeline.uris)
+
+    def poll(self, now: datetime) -> None:
+        """One look at every source; what goes wrong is said on standard error and tried again at the next."""
+        sweep = self._sweep(now)
+        try:
+            batches = self._pipeline.poll(sweep, _say)
+            self._unmerged += len(batches)
+            for poll in self.state.polls():
+                if poll.error:
+                    print(f"{poll.source}: {poll.error}", file=sys.stderr, flush=True)
+            self._maintain(now)
+        except ActivityError as error:
+            print(error, file=sys.stderr, flush=True)
+
+    def _sweep(self, now: datetime) -> Sweep:
+        """Everything at first and nightly, three days hourly, else what is recent ("Archives in S3", docs/wire.md)."""
+        for sweep, every in ((Sweep.ALL, ALL_EVERY), (Sweep.DAYS, DAYS_EVERY)):
+            last = self._swept.get(sweep)
+            if last is None or now - last >= every:
+                self._swept[sweep] = now
+                self._swept.setdefault(Sweep.DAYS, now)
+                return sweep
+        return Sweep.RECENT
+
+    def _maintain(self, now: datetime) -> None:
+        if self._unmerged >= self._settings.merge_every:
+            maintain.merge(self._lake)
+            self._unmerged = 0
+        if self._expired_at is None or now - self._expired_at >= EXPIRE_EVERY:
+            maintain.expire(self._lake, now, self._settings.expire_hours)
+            self._expired_at = now
+
+    def close(self) -> None:
+        self._pipeline.close()
+        self._lake.close()
+
+
+def _say(batch: Batch, waiting: int) -> None:
+    seconds = (batch.committed_at - batch.started_at).total_seconds()
+    print(
+        f"{batch.committed_at:%H:%M:%S} {batch.objects:,} objects, {batch.lines:,} lines: {batch.loaded:,} loaded, "
+        f"{batch.duplicate:,} duplicate, {batch.rejected:,} rejected, {batch.expired:,} expired in {seconds:.1f} s"
+        + (f"; {waiting:,} objects wait" if waiting else ""),
+        flush=True,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,195 @@
+"""A batch, from listed objects to committed rows, and the poll around it.
+
+A poll looks at every source: it lists the objects, asks the ledger which of them are unsettled, and loads those batch
+after batch until nothing waits. A batch fetches objects, parses and enriches their lines, and commits rows, facts and
+ledger in one transaction. What cannot be read is written into the ledger with its reason, and tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from itertools import islice
+
+import pyarrow as pa
+
+from pipeline.enrich import Enricher
+from pipeline.errors import ActivityError, ObjectRejected
+from pipeline.lake import Batch, Entry, Lake, RejectedLine, Transaction
+from pipeline.settings import Settings, SourceSpec
+from pipeline.sources import Job, Limits, ObjectRef, ParsePool, Source, Sweep, cut, detect, fetch_ahead, open_source
+from pipeline.state import State
+
+# Keys listed and compared with the ledger at a time, so that a bucket of millions costs no memory.
+_LISTED = 5_000
+
+Clock = Callable[[], datetime]
+Progress = Callable[[Batch, int], None]  # a committed batch, and how many known objects still wait
+
+
+class Pipeline:
+    """The pipeline of one installation. `poll()` is one look at every source; call it again and again."""
+
+    def __init__(
+        self, settings: Settings, lake: Lake, state: State, clock: Clock, specs: Sequence[SourceSpec] | None = None
+    ) -> None:
+        self._settings = settings
+        self._lake = lake
+        self._state = state
+        self._clock = clock
+        self._specs = settings.all_sources if specs is None else tuple(specs)
+        self._sources = [
+            open_source(spec, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region) for spec in self._specs
+        ]
+        self._enricher = Enricher(settings.geo_path)
+        self._pool = ParsePool(settings.workers)
+        self._limits = Limits(settings.max_line_bytes, settings.max_nesting)
+
+    @property
+    def uris(self) -> list[str]:
+        """The sources' canonical names, as the ledger and the heartbeat know them."""
+        return [source.uri for source in self._sources]
+
+    def poll(self, sweep: Sweep, progress: Progress | None = None) -> list[Batch]:
+        """Load everything that waits, a batch of each source in turn. A source that fails does not stop the others."""
+        if self._enricher.path != self._settings.geo_path:
+            self._enricher = Enricher(self._settings.geo_path)
+        batches: list[Batch] = []
+        turns = [self._load(spec, source, sweep) for spec, source in zip(self._specs, self._sources, strict=True)]
+        while turns:
+            for turn in list(turns):
+                if (step := next(turn, None)) is None:
+                    turns.remove(turn)
+                    continue
+                batches.append(step[0])
+                if progress is not None:
+                    progress(*step)
+        self._pool.rest()
+        return batches
+
+    def _load(self, spec: SourceSpec, source: Source, sweep: Sweep) -> Iterator[tuple[Batch, int]]:
+        """Batch after batch of one source; the heartbeat says how it went."""
+        polled_at, error = self._clock(), None
+        try:
+            listed = source.list(polled_at, sweep)
+            while refs := list(islice(listed, _LISTED)):
+                pending = [refs[position] for position in self._lake.pending(refs, polled_at)]
+                while pending:
+                    batch, pending = self._batch(spec, source, pending)
+                    if batch is not None:
+                        self._heartbeat(source, waiting=max(1, len(pending)))
+                        yield batch, len(pending)
+        except ActivityError as problem:
+            error = str(problem)
+        self._heartbeat(source, waiting=self._lake.waiting(source.uri), error=error, at=polled_at)
+
+    def _heartbeat(self, source: Source, waiting: int, error: str | None = None, at: datetime | None = None) -> None:
+        every = self._settings.every
+        self._state.record(source.uri, at or self._clock(), waiting=waiting, error=error, every=every)
+
+    def _batch(
+        self, spec: SourceSpec, source: Source, pending: Sequence[ObjectRef]
+    ) -> tuple[Batch | None, Sequence[ObjectRef]]:
+        """Load objects from the head of `pending` until the batch is full, and say what is left.
+
+        No object is split between batches: one larger than a batch goes into several inserts of one transaction.
+        """
+        now = self._clock()
+        with (
+            self._lake.write(now) as transaction,
+            _Inserter(transaction, self._settings.batch_events) as inserter,
+        ):
+            todo = [pending[position] for position in transaction.unsettled(pending)]
+            if not todo:
+                return None, ()
+            entries: list[Entry] = []
+            for parsed in self._pool.run(self._jobs(spec, source, todo, now, entries, inserter)):
+                entry = entries[parsed.object]
+                entry.lines += parsed.lines
+                entry.expired += parsed.expired
+                entry.rejected += [RejectedLine(r.line, r.code, r.reason, r.raw) for r in parsed.rejected]
+                inserter.add(self._enricher.apply(parsed.table), entries)
+            inserter.flush(entries)
+            return transaction.finish(entries, self._clock()), todo[len(entries) :]
+
+    def _jobs(
+        self,
+        spec: SourceSpec,
+        source: Source,
+        todo: Sequence[ObjectRef],
+        now: datetime,
+        entries: list[Entry],
+        inserter: _Inserter,
+    ) -> Iterator[Job]:
+        """The parsing to be done, object by object until the batch is full; each gets its entry in the ledger."""
+        for ref, fetched in fetch_ahead(source, todo, max_inflated=self._settings.max_object_bytes):
+            entry = Entry(ref.source, ref.key, ref.etag, ref.size, ref.modified)
+            entries.append(entry)
+            if isinstance(fetched, ActivityError):
+                entry.state = "rejected" if isinstance(fetched, ObjectRejected) else "retrying"
+                entry.last_error = f"{fetched.code}: {fetched}"
+                continue
+            with fetched as file:
+                entry.format = detect(file, ref, spec.format)
+                yield from cut(
+                    *(file, ref, len(entries) - 1, entry.format),
+                    received_fallback=ref.modified,
+                    source_name=spec.name,
+                    retention_cutoff=self._cutoff(now),
+                    limits=self._limits,
+                )
+            if inserter.full:
+                return
+
+    def _cutoff(self, now: datetime) -> datetime | None:
+        """Events before it are expired: whole UTC days, as they leave the lake."""
+        if not self._settings.retention_days:
+            return None
+        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return day - timedelta(days=self._settings.retention_days)
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Inserter:
+    """Gathers tables into inserts of about `rows`, each made while the next lines are being parsed."""
+
+    def __init__(self, transaction: Transaction, rows: int) -> None:
+        self._transaction = transaction
+        self._rows = rows
+        self._held: list[pa.Table] = []
+        self._held_rows = 0
+        self._thread = ThreadPoolExecutor(1, "insert")
+        self._running: Future[None] | None = None
+        self.full = False
+
+    def add(self, table: pa.Table, entries: Sequence[Entry]) -> None:
+        self._held.append(table)
+        self._held_rows += len(table)
+        if self._held_rows >= self._rows:
+            self.full = True
+            self._start(entries)
+
+    def flush(self, entries: Sequence[Entry]) -> None:
+        """Insert what is held, and wait until all of it is in. Raises what an insert raised."""
+        self._start(entries)
+        self._wait()
+
+    def _start(self, entries: Sequence[Entry]) -> None:
+        self._wait()
+        if self._held_rows:
+            table, self._held, self._held_rows = pa.concat_tables(self._held), [], 0
+            self._running = self._thread.submit(self._transaction.insert, table, tuple(entries))
+
+    def _wait(self) -> None:
+        if self._running is not None:
+            self._running.result()
+            self._running = None
+
+    def __enter__(self) -> _Inserter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True)
