@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -19,12 +20,23 @@ from pipeline.errors import ActivityError, ObjectRejected
 from pipeline.lake import Batch, Entry, Lake, RejectedLine, Transaction
 from pipeline.settings import Settings, SourceSpec
 from pipeline.sources import Job, Limits, ObjectRef, ParsePool, Source, Sweep, cut, detect, fetch_ahead, open_source
-from pipeline.state import State
 
 # Keys listed and compared with the ledger at a time, so that a bucket of millions costs no memory.
 _LISTED = 5_000
 
 Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How looking at a source went: `waiting` objects are left to read; `error` says why it could not be read."""
+
+    uri: str
+    at: datetime
+    waiting: int
+    error: ActivityError | None = None
+
+
 Progress = Callable[[Batch, int], None]  # a committed batch, and how many known objects still wait
 
 
@@ -32,13 +44,20 @@ class Pipeline:
     """The pipeline of one installation. `poll()` is one look at every source; call it again and again."""
 
     def __init__(
-        self, settings: Settings, lake: Lake, state: State, clock: Clock, specs: Sequence[SourceSpec] | None = None
+        self,
+        settings: Settings,
+        lake: Lake,
+        clock: Clock,
+        *,
+        specs: Sequence[SourceSpec] = (),
+        heard: Callable[[Look], None] = lambda look: None,
     ) -> None:
+        """`specs` are the sources, by default those configured; `heard` is told of each look and each batch."""
         self._settings = settings
         self._lake = lake
-        self._state = state
         self._clock = clock
-        self._specs = settings.all_sources if specs is None else tuple(specs)
+        self._heard = heard
+        self._specs = tuple(specs) or settings.all_sources
         self._sources = [
             open_source(spec, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region) for spec in self._specs
         ]
@@ -69,8 +88,9 @@ class Pipeline:
         return batches
 
     def _load(self, spec: SourceSpec, source: Source, sweep: Sweep) -> Iterator[tuple[Batch, int]]:
-        """Batch after batch of one source; the heartbeat says how it went."""
-        polled_at, error = self._clock(), None
+        """Batch after batch of one source."""
+        polled_at = self._clock()
+        error: ActivityError | None = None
         try:
             listed = source.list(polled_at, sweep)
             while refs := list(islice(listed, _LISTED)):
@@ -78,15 +98,11 @@ class Pipeline:
                 while pending:
                     batch, pending = self._batch(spec, source, pending)
                     if batch is not None:
-                        self._heartbeat(source, waiting=max(1, len(pending)))
+                        self._heard(Look(source.uri, self._clock(), max(1, len(pending))))
                         yield batch, len(pending)
         except ActivityError as problem:
-            error = str(problem)
-        self._heartbeat(source, waiting=self._lake.waiting(source.uri), error=error, at=polled_at)
-
-    def _heartbeat(self, source: Source, waiting: int, error: str | None = None, at: datetime | None = None) -> None:
-        every = self._settings.every
-        self._state.record(source.uri, at or self._clock(), waiting=waiting, error=error, every=every)
+            error = problem
+        self._heard(Look(source.uri, polled_at, self._lake.waiting(source.uri), error))
 
     def _batch(
         self, spec: SourceSpec, source: Source, pending: Sequence[ObjectRef]

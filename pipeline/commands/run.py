@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import ActivityError
 from pipeline.lake import Batch, Lake, maintain
-from pipeline.run import Pipeline
+from pipeline.run import Look, Pipeline
 from pipeline.settings import Settings, parse_duration
 from pipeline.sources import Sweep
 from pipeline.state import State
@@ -56,7 +56,7 @@ class Scheduler:
         self._settings = settings
         self._lake = Lake.open(settings)
         self.state = State(settings.data)
-        self._pipeline = Pipeline(settings, self._lake, self.state, _now)
+        self._pipeline = Pipeline(settings, self._lake, _now, heard=self._record)
         self._swept: dict[Sweep, datetime] = {}
         self._expired_at: datetime | None = None
         self._unmerged = 0
@@ -68,12 +68,15 @@ class Scheduler:
         try:
             batches = self._pipeline.poll(sweep, _say)
             self._unmerged += len(batches)
-            for poll in self.state.polls():
-                if poll.error:
-                    print(f"{poll.source}: {poll.error}", file=sys.stderr, flush=True)
             self._maintain(now)
         except ActivityError as error:
             print(error, file=sys.stderr, flush=True)
+
+    def _record(self, look: Look) -> None:
+        error = None if look.error is None else str(look.error)
+        self.state.record(look.uri, look.at, waiting=look.waiting, error=error, every=self._settings.every)
+        if error is not None:
+            print(f"{look.uri}: {error}", file=sys.stderr, flush=True)
 
     def _sweep(self, now: datetime) -> Sweep:
         """Everything at first and nightly, three days hourly, else what is recent ("Archives in S3", docs/wire.md)."""

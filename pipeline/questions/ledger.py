@@ -79,7 +79,7 @@ def rejected_lines(snapshot: Snapshot, limit: int = 100, code: str | None = None
 def unread_objects(snapshot: Snapshot, limit: int = 100) -> list[dict[str, Any]]:
     """Objects that are being retried or were rejected whole, newest first, each with its last error."""
     unread = snapshot.objects.filter(snapshot.objects.state != "loaded")
-    columns = unread.select("source", "key", "state", "attempts", "last_error", "bytes", "modified", "seen_at")
+    columns = unread.select("source", "key", "state", "attempts", "last_error", "modified", "seen_at", "batch_id")
     return _rows(snapshot, columns.order_by(ibis.desc("seen_at"), "source", "key").limit(limit))
 
 

@@ -30,7 +30,9 @@ _BLANK = b" \t\r\n\v\f" + BOM
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A chunk of the batch's object number `object`: `table` has `PARSED_SCHEMA`, null where enrichment and the commit are to fill in.
+    """A chunk of the batch's object number `object`.
+
+    `table` has `PARSED_SCHEMA`, null where enrichment and the commit are to fill in.
 
     Always `lines == len(table) + len(rejected) + expired`.
     """
