@@ -1,0 +1,43 @@
+"""The dashboard: ASGI application when a server imports it, the frame of every page when Streamlit runs it.
+
+`streamlit run app.py` and `uvicorn app:app` both serve it.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.parts.component import ASSETS
+
+PAGES = (
+    ("activity", "Activity", ""),
+    ("customer", "Customers", "customers"),
+    ("health", "Pipeline", "pipeline"),
+)
+
+if __name__ == "__main__":
+    from pages.parts.frame import VIEWS, open_frame
+
+    pages = [
+        st.Page(VIEWS / f"{name}.py", title=title, url_path=path, default=not path)
+        for name, title, path in PAGES
+        if (VIEWS / f"{name}.py").exists()
+    ]
+    page = st.navigation(pages, position="top")
+    # No icons on the pages: Streamlit would fetch each as a favicon from a font server. assets/app.css draws them.
+    st.set_page_config(page_title=f"{page.title} · Customers Activity", page_icon=ASSETS / "favicon.svg", layout="wide")
+    open_frame()
+    page.run()
+else:
+    from starlette.middleware import Middleware
+    from starlette.routing import Mount
+    from starlette.staticfiles import StaticFiles
+
+    from pages.parts.access import LoopbackOnly
+    from pages.parts.download import ROUTES
+
+    app = st.App(
+        __file__,
+        routes=[*ROUTES, Mount("/assets", StaticFiles(directory=ASSETS))],
+        middleware=[Middleware(LoopbackOnly)],
+    )

@@ -1,0 +1,14 @@
+// Figures side by side; an item that is a text stands between two tiles as a sign (=, +).
+
+export default function (component) {
+  const { data, parentElement } = component;
+  const root = parentElement.querySelector('.root');
+  const key = JSON.stringify(data);
+  if (root.key === key) return;
+  root.key = key;
+  const tile = (item) => typeof item === 'string'
+    ? el('span', { class: 'sign', text: item })
+    : el('div', { class: `tile ${item.tone ?? ''}` }, el('div', { class: 'label', text: item.label }),
+      el('div', { class: `value${item.small ? ' small' : ''}`, text: item.value }), item.note ? el('div', { class: 'note', text: item.note }) : null);
+  root.replaceChildren(el('div', { class: 'tiles', role: 'group', 'aria-label': data.label }, ...data.items.map(tile)));
+}

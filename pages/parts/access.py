@@ -1,0 +1,68 @@
+"""Who is answered: this machine only, until access control exists.
+
+Three things are looked at, because each alone can be got around: the peer's address (someone else on the network),
+the Host header (a web page that lets its own name resolve to 127.0.0.1, "DNS rebinding"), and forwarding headers
+(a proxy on this machine that would make the dashboard public by accident).
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip")
+_WHY = "This dashboard has no sign-in yet, so it answers only the machine it runs on."
+
+
+def refusal(headers: Headers, peer: str | None) -> str | None:
+    """Why this request is not answered, in a sentence with what to do; None when it is."""
+    named = [name for name in headers.keys() if name in _FORWARDED or name.startswith("x-forwarded-")]  # noqa: SIM118
+    if named:
+        return f"{_WHY} The request came through a proxy (header {named[0]}). Open http://localhost directly."
+    if peer is not None and not _is_loopback(peer):
+        return f"{_WHY} The request came from {peer}. Use an SSH tunnel: ssh -L 8501:localhost:8501 THIS-MACHINE."
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or not _is_loopback(_hostname(hosts[0])):
+        return f"{_WHY} The address asked for is not this machine's. Open http://localhost instead."
+    return None
+
+
+def _hostname(host: str) -> str:
+    """The name in a Host header, without port and IPv6 brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0] if host.count(":") == 1 else host
+
+
+def _is_loopback(name: str) -> bool:
+    if name.lower() == "localhost":
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+class LoopbackOnly:
+    """ASGI middleware around everything, web sockets included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        client = scope.get("client")
+        why = refusal(Headers(scope=scope), client[0] if client else None)
+        if why is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await PlainTextResponse(why + "\n", status_code=403)(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": why[:120]})

@@ -1,0 +1,110 @@
+"""Exports: the files' own route, streaming with flat memory, and the links to it.
+
+A route rather than `st.download_button`, which would hold the whole file in memory before the first byte.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from pages.parts.serving import clock, product
+from pages.parts.words import first_and_last
+from pipeline.errors import ActivityError, LakeError, QuestionError, SnapshotGone
+from pipeline.lake import Snapshot
+from pipeline.questions import export
+from pipeline.questions.view import View
+
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+FORMATS = {
+    "csv": ("CSV", "Opens anywhere; times in UTC and your zone"),
+    "parquet": ("Parquet", "Typed, for analysis tools"),
+    "xlsx": ("Excel", "Prepared first, then downloaded"),
+}
+
+
+def path(view: View, snapshot: Snapshot, suffix: str) -> str:
+    """The address of the view's file, pinned to the snapshot that the page shows."""
+    return f"export/events.{suffix}?{view.scope().with_(as_of=snapshot.version).query()}"
+
+
+def file_name(view: View, suffix: str) -> str:
+    """`events_2026-11-10_2026-11-23.csv`: first and last day."""
+    first, last = first_and_last(view)
+    return f"events_{first.isoformat()}_{last.isoformat()}.{suffix}"
+
+
+async def serve(request: Request) -> Response:
+    """Answer with the whole view. What cannot be answered is said before the first byte, with a fitting status."""
+    suffix = request.path_params["suffix"]
+    if suffix not in _TYPES:
+        return PlainTextResponse(f"There is no format {suffix!r}: use csv, parquet or xlsx.\n", status_code=404)
+    try:
+        view, snapshot = await run_in_threadpool(_asked, request.url.query)
+        name = file_name(view, suffix)
+        headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+        if suffix == "csv":
+            chunks = export.csv(snapshot, view)
+            first = await run_in_threadpool(next, chunks, b"")
+            return StreamingResponse(_streamed(first, chunks), media_type=_TYPES[suffix], headers=headers)
+        spooled = await run_in_threadpool(_spooled, snapshot, view, suffix)
+    except ActivityError as error:
+        return PlainTextResponse(f"{error}\n", status_code=_status(error))
+    return FileResponse(spooled, media_type=_TYPES[suffix], headers=headers, background=BackgroundTask(spooled.unlink))
+
+
+def _asked(query: str) -> tuple[View, Snapshot]:
+    installation = product()
+    view = View.parse(query, now=clock(), zone=installation.settings.zone)
+    return view, installation.lake.snapshot(view.as_of)
+
+
+async def _streamed(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks, each made in a worker thread so that other pages stay responsive; stops when the reader leaves."""
+    try:
+        chunk = first
+        while chunk:
+            yield chunk
+            chunk = await run_in_threadpool(next, rest, b"")
+    finally:
+        close = getattr(rest, "close", None)
+        if close is not None:
+            close()
+
+
+def _spooled(snapshot: Snapshot, view: View, suffix: str) -> Path:
+    handle, name = tempfile.mkstemp(prefix="events-", suffix=f".{suffix}")
+    os.close(handle)
+    target = Path(name)
+    try:
+        if suffix == "parquet":
+            export.parquet(snapshot, view, target)
+        else:
+            export.xlsx(snapshot, view, target)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return target
+
+
+def _status(error: ActivityError) -> int:
+    if isinstance(error, QuestionError):
+        return 400
+    if isinstance(error, SnapshotGone):
+        return 410
+    return 503 if isinstance(error, LakeError) else 500
+
+
+ROUTES = [Route("/export/events.{suffix}", serve, methods=["GET"])]

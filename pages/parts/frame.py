@@ -1,0 +1,49 @@
+"""The frame around every page: style, freshness mark, title."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from pages.parts import words
+from pages.parts.component import ASSETS
+from pages.parts.serving import clock, product
+from pipeline.errors import ActivityError
+from pipeline.state import Freshness
+
+VIEWS = Path(__file__).parent.parent / "views"
+_REFRESH = 5.0  # seconds between two looks at how fresh the data is
+
+
+def open_frame() -> None:
+    """Style, logo and freshness mark; called once a run, before the page."""
+    st.logo(str(ASSETS / "logo.svg"), size="medium")
+    st.html(ASSETS / "app.css")
+    with st.container(key="freshness"):
+        freshness_mark()
+
+
+@st.fragment(run_every=_REFRESH)
+def freshness_mark() -> None:
+    try:
+        installation = product()
+        fresh = installation.state.freshness(clock(), installation.settings.late_after)
+    except ActivityError:
+        st.html(_mark("down", "No data"))
+        return
+    st.html(_mark(fresh.health, _said(fresh)))
+
+
+def _said(fresh: Freshness) -> str:
+    zone = product().settings.zone
+    if fresh.data_through is None:
+        return "Waiting for the pipeline" if fresh.health == "never" else "Pipeline is catching up"
+    through = f"data through {words.clock_time(fresh.data_through, zone, clock())}"
+    return {"behind": f"Behind: {through}", "down": f"Pipeline stopped: {through}"}.get(fresh.health, through.capitalize())
+
+
+def _mark(health: str, text: str) -> str:
+    kind = {"never": "behind"}.get(health, health)
+    return f'<div class="freshness {escape(kind)}" role="status"><i></i>{escape(text)}</div>'

@@ -1,0 +1,94 @@
+"""The line above the list: how many events, of which days, in which zone; quick filters; what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from html import escape
+
+import streamlit as st
+
+from pages.parts import address, answers, words
+from pages.parts.help import about
+from pages.parts.notice import notice
+from pages.parts.panel import command
+from pages.parts.serving import Moment, clock, move_on, newest, product
+from pages.parts.toolbar import day_choice
+from pipeline.errors import ActivityError
+from pipeline.questions.ranges import Days
+from pipeline.questions.view import View
+
+_QUICK = {"Known customers": address.KNOWN_CUSTOMERS, "Hide bots": address.NO_BOTS}
+_REFRESH = 5.0
+_LIVE = "live"
+
+
+def headline(view: View, now: Moment, total: int, go: Callable[[View], None]) -> None:
+    zone = words.zone_name(view.zone, view.now)
+    with st.container(horizontal=True, vertical_alignment="center", key="headline"):
+        # A custom range shows its days in the field that changes them.
+        days = "" if isinstance(view.range, Days) else f"{words.dates(view)} · "
+        said = f"{days}newest first · times in {zone}"
+        st.html(
+            f'<div class="headline"><b>{words.counted(total, "event")}</b><span>{escape(said)}</span></div>',
+            width="content",
+        )
+        if isinstance(view.range, Days):
+            day_choice(view, go)
+        quick_filters(view, go)
+        if view.filters:
+            st.button("Clear filters", icon=":material/close:", type="tertiary", on_click=go, args=(view.with_(filters=()),))
+        with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="notes"):
+            news(view, now)
+            computed(view, now)
+            st.button("About", icon=":material/info:", type="tertiary", on_click=about, help="About these events")
+    if now.gone is not None:
+        gone = f"The link’s data (snapshot {now.gone}) has been removed since; this is the current data."
+        notice(gone, key="gone", tone="late")
+
+
+def quick_filters(view: View, go: Callable[[View], None]) -> None:
+    st.session_state["quick"] = [name for name, condition in _QUICK.items() if condition in view.filters]
+
+    def chosen() -> None:
+        changed = view
+        for name, condition in _QUICK.items():
+            changed = address.toggled(changed, condition, name in st.session_state["quick"])
+        go(changed)
+
+    st.pills(
+        "Quick filters", list(_QUICK), selection_mode="multi", key="quick", label_visibility="collapsed", on_change=chosen
+    )
+
+
+def computed(view: View, now: Moment) -> None:
+    with st.popover("", icon=":material/function:", type="tertiary", help="How this is computed", key="computed"):
+        st.markdown("**How this is computed**")
+        st.markdown(
+            "Every event of the range and filters, counted exactly at one snapshot of the data, so that the count, the "
+            "list, the panel and an export agree. Filters all apply; several values of one filter are alternatives. "
+            "The same number on the command line:"
+        )
+        st.code(command(view, now), language="bash", wrap_lines=True)
+        start, end = view.bounds()
+        st.caption(f"From {words.iso(start)} up to {words.iso(end)}, snapshot {now.snapshot.version}")
+
+
+@st.fragment(run_every=_REFRESH)
+def news(view: View, now: Moment) -> None:
+    """Say how many new events there are, and move there when asked, or at once while Live is on."""
+    live = st.toggle("Live", key=_LIVE)
+    try:
+        latest = newest()
+        if latest.snapshot.version == now.snapshot.version or view.as_of is not None:
+            return
+        later = replace(view, now=latest.now)
+        new = answers.count(latest.snapshot, later) - answers.count(now.snapshot, view)
+    except ActivityError:
+        return  # the freshness mark tells that; this is no place for a second message
+    if live:
+        move_on(latest)
+        st.rerun()
+    if new > 0:
+        text = f"{words.counted(new, 'new event')} — show"
+        st.button(text, icon=":material/arrow_upward:", key="show_new", on_click=move_on, args=(latest,))

@@ -1,0 +1,88 @@
+"""The panel beside the list: what its component needs for the glance or for an open event."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pages.parts import answers, events, words
+from pages.parts.component import Action, mount
+from pages.parts.serving import Moment, product
+from pipeline.event import FIELD
+from pipeline.questions.facets import Glance
+from pipeline.questions.view import View
+
+_TITLES = {
+    "event": "Top events",
+    "country": "Top countries",
+    "device": "Devices",
+    "path": "Top paths",
+    "domain": "Domains",
+}
+_GLANCE_RULE = (
+    "All figures cover every event of this view, not just this page, at one snapshot of the data. People are "
+    "customers and visitors, each counted once; a visitor who became a customer is one person. Counts are exact."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open event: its row, the person's events around it, and the raw line once asked for."""
+
+    row: answers.Row
+    previous: str | None
+    next: str | None
+    raw: dict[str, Any] | None = None
+
+
+def panel(
+    view: View,
+    *,
+    height: str,
+    act: Callable[[Action], None],
+    opened: Opened | None = None,
+    summary: dict[str, Any] | None = None,
+    missing: str = "",
+) -> None:
+    """Draw the inspector for `opened`, else `summary` (bones while that is None), else what is `missing`."""
+    data = {
+        "height": height,
+        "view": view.scope().query(),
+        "profile": "customers",
+        "crm": product().settings.customer_url or "",
+        "schema": events.schema(),
+        "event": events.record(opened.row, view, whole=True) if opened else None,
+        "near": {"previous": opened.previous, "next": opened.next} if opened else None,
+        "raw": opened.raw if opened else None,
+        "glance": summary,
+        "missing": missing,
+    }
+    mount("panel", key="panel", data=data, scripts=("inspector.js", "glance.js"), on_action=act)
+
+
+def command(view: View, moment: Moment, verb: str = "count", rest: str = "") -> str:
+    """What to type for the same answer: absolute dates and the same snapshot."""
+    query = view.scope().with_(as_of=moment.snapshot.version).query()
+    return f"python -m pipeline {verb} {shlex.quote(query)}{rest and ' ' + rest}"
+
+
+def summary(glance: Glance, view: View, moment: Moment) -> dict[str, Any]:
+    """The glance as JSON: exact counts as numbers, the share in words, buckets with what brushing them selects."""
+    return {
+        "total": glance.total,
+        "people": glance.people,
+        "anonymous": words.share(glance.anonymous_events, glance.total),
+        "histogram": [words.bucket(bucket.start, bucket.end, view) | {"count": bucket.count} for bucket in glance.histogram],
+        "facets": [
+            {
+                "field": name,
+                "label": FIELD[name].label,
+                "title": title,
+                "values": [{"value": item.value, "count": item.count} for item in glance.facets[name]],
+            }
+            for name, title in _TITLES.items()
+        ],
+        "how": {"rule": _GLANCE_RULE, "commands": [command(view, moment), command(view, moment, "facets", "event")]},
+    }

@@ -1,0 +1,81 @@
+"""The toolbar: range, filter bar, filter builder, export, on one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from pages.parts import answers, download, words
+from pages.parts.component import Action, mount
+from pages.parts.serving import Moment
+from pipeline.event import FIELD, FIELDS
+from pipeline.questions.ranges import PRESETS, Days, Preset
+from pipeline.questions.view import View
+
+CUSTOM = "Custom"
+Go = Callable[[View], None]
+
+_RANGE, _DAYS = "range", "days"
+
+
+def range_choice(view: View, go: Go) -> None:
+    """The presets, and Custom, which keeps the days shown and lets them be changed."""
+    st.session_state[_RANGE] = view.range.name if isinstance(view.range, Preset) else CUSTOM
+
+    def chosen() -> None:
+        name = st.session_state[_RANGE]
+        go(view.with_(range=view.range.absolute(view.now, view.zone) if name == CUSTOM else Preset(name)))
+
+    st.segmented_control(
+        "Time range", [*PRESETS, CUSTOM], key=_RANGE, required=True, label_visibility="collapsed", on_change=chosen
+    )
+
+
+def day_choice(view: View, go: Go) -> None:
+    """First and last day of a custom range, both included."""
+    st.session_state[_DAYS] = words.first_and_last(view)
+
+    def chosen() -> None:
+        days = st.session_state[_DAYS]
+        if len(days) == 2:
+            go(view.with_(range=Days(*days)))
+
+    st.date_input("Dates", key=_DAYS, label_visibility="collapsed", on_change=chosen, width=230, format="YYYY-MM-DD")
+
+
+def filter_bar(view: View, moment: Moment | None, act: Callable[[Action], None]) -> None:
+    """Chips and suggestions. Suggestions count the whole range, so that they stand still while filters change."""
+    suggestions: list[dict[str, Any]] = []
+    if moment is not None:
+        unfiltered = view.with_(filters=())
+        suggestions = [
+            {"field": name, "label": FIELD[name].label, "value": item.value, "count": item.count}
+            for name, limit in answers.SUGGESTED.items()
+            for item in answers.values(moment.snapshot, unfiltered, name, limit)
+            if item.value
+        ]
+    data = {
+        "chips": [words.phrase(condition) for condition in view.filters],
+        "suggestions": suggestions,
+        "fields": [{"name": f.name, "label": f.label, "ops": list(f.ops)} for f in FIELDS if f.ops],
+    }
+    mount("filterbar", key="filterbar", data=data, on_action=act)
+
+
+def share(view: View, moment: Moment, total: int) -> None:
+    """Copy link, and Export, which says how many rows it will give."""
+    rows = words.counted(total, "row")
+    formats = [
+        {
+            "label": f"{label} · {rows}",
+            "note": note,
+            "href": download.path(view, moment.snapshot, suffix),
+            "file": download.file_name(view, suffix),
+        }
+        for suffix, (label, note) in download.FORMATS.items()
+    ]
+    promise = f"Every event of this view, not just this page: {rows}, {words.dates(view)}."
+    link = view.pinned(moment.snapshot.version).query()
+    mount("share", key="share", width="content", data={"rows": rows, "promise": promise, "formats": formats, "link": link})

@@ -1,0 +1,1 @@
+"""One script per page, drawn by `st.navigation` in app.py."""
