@@ -99,6 +99,7 @@ class Picker:
         if clock.expired(received_at, occurred_at):
             return None
 
+        pop("writeKey", None)  # a secret
         context = _dict(event, "context")
         own = _dict(event, "properties")
         source = self.source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 import boto3
@@ -82,7 +82,7 @@ class S3Source:
     def _refs(self, page: dict[str, Any]) -> Sequence[ObjectRef]:
         """The page's objects, without the empty ones by which consoles make folders."""
         return [
-            ObjectRef(self.uri, each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"])
+            ObjectRef(self.uri, each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"].astimezone(UTC))
             for each in page.get("Contents", ())
             if not each["Key"].endswith("/")
         ]
