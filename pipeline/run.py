@@ -61,7 +61,8 @@ class Pipeline:
         self._sources = [
             open_source(spec, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region) for spec in self._specs
         ]
-        self._enricher = Enricher(settings.geo_path)
+        self._geo_path = settings.geo_path
+        self._enricher = Enricher(self._geo_path)
         self._pool = ParsePool(settings.workers)
         self._limits = Limits(settings.max_line_bytes, settings.max_nesting)
 
@@ -72,8 +73,9 @@ class Pipeline:
 
     def poll(self, sweep: Sweep, progress: Progress | None = None) -> list[Batch]:
         """Load everything that waits, a batch of each source in turn. A source that fails does not stop the others."""
-        if self._enricher.path != self._settings.geo_path:
-            self._enricher = Enricher(self._settings.geo_path)
+        if self._geo_path != self._settings.geo_path:
+            self._geo_path = self._settings.geo_path
+            self._enricher = Enricher(self._geo_path)
         batches: list[Batch] = []
         turns = [self._load(spec, source, sweep) for spec, source in zip(self._specs, self._sources, strict=True)]
         while turns:

@@ -15,7 +15,7 @@ from pipeline.sources.folder import FolderSource
 from pipeline.sources.formats import FORMATS, Format
 from pipeline.sources.lines import Limits, Rejected
 from pipeline.sources.objects import ObjectRef, Source, Sweep
-from pipeline.sources.parse import Job, Parsed, cut, detect, parse
+from pipeline.sources.parse import Job, Parsed, cut, detect, parse, read_line
 from pipeline.sources.pool import ParsePool, fetch_ahead
 from pipeline.sources.s3 import S3Source
 
@@ -35,6 +35,7 @@ __all__ = [
     "fetch_ahead",
     "open_source",
     "parse",
+    "read_line",
 ]
 
 

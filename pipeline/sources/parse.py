@@ -154,7 +154,7 @@ def cut(
     received_fallback: datetime,
     source_name: str = "",
     retention_cutoff: datetime | None = None,
-    limits: Limits = Limits(),
+    limits: Limits,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Iterator[Job]:
     """`parse`, with the parsing itself left to whoever runs the jobs. Their order is that of the lines."""
@@ -164,6 +164,15 @@ def cut(
     frame = framing.concatenated if chosen.concatenated else framing.newline_delimited
     for first, lines in frame(file, chunk_bytes=chunk_bytes, line_bytes=limits.line_bytes):
         yield Job(object_index, first, lines, picker, limits)
+
+
+def read_line(file: BinaryIO, format: str, number: int, *, line_bytes: int) -> bytes | None:
+    """Line `number` (from 1) of an object read as `format`, or None when it has fewer."""
+    frame = framing.concatenated if FORMATS[format].concatenated else framing.newline_delimited
+    for first, lines in frame(file, chunk_bytes=CHUNK_BYTES, line_bytes=line_bytes):
+        if number < first + len(lines):
+            return lines[number - first]
+    return None
 
 
 def _table(rows: list[Row], object_index: int) -> pa.Table:
