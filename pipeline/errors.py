@@ -97,5 +97,6 @@ class SnapshotGone(LakeError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`Did you mean 'country'?`, or nothing when nothing is near."""
-    near = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]!r}?" if near else ""
+    by_lower = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"Did you mean {by_lower[near[0]]!r}?" if near else ""

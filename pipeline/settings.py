@@ -119,8 +119,9 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         known = available_timezones()
         if value not in known:
-            near = did_you_mean(value, {name.lower(): name for name in known})
-            raise ValueError(f"{value!r} is no IANA time zone, such as Europe/Paris. {near}".rstrip())
+            raise ValueError(
+                f"{value!r} is no IANA time zone, such as Europe/Paris. {did_you_mean(value, known)}".rstrip()
+            )
         return value
 
     @field_validator("customer_url")
@@ -204,7 +205,7 @@ def _unknown_names() -> list[tuple[str, str, str]]:
     known = set(Settings.model_fields)
     given = [name for name in os.environ if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG"]
     problems = [
-        (name, "is no setting.", did_you_mean(name.removeprefix(PREFIX), known) or "Remove it.")
+        (name, "is no setting.", did_you_mean(name, [f"{PREFIX}{each.upper()}" for each in known]) or "Remove it.")
         for name in given
         if name.removeprefix(PREFIX).lower() not in known
     ]
