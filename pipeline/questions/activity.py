@@ -1,0 +1,150 @@
+"""The list of events: how many there are, one page of them, one of them, and those before and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from pipeline.event import FIELD, STORED
+from pipeline.questions.matching import between, instant, matching
+from pipeline.questions.people import identify, of_people, with_people
+from pipeline.questions.snapshot import Snapshot
+from pipeline.questions.timeline import Timeline, stretch, timeline
+from pipeline.questions.view import View
+
+ROWS = 50  # a page of the list
+LIST_FIELDS = (
+    *("event_id", "occurred_at", "event", "type", "modal", "customer_id", "anonymous_id"),
+    *("path", "country", "country_code", "device"),
+)
+STORED_FIELDS = tuple(field.name for field in STORED)
+_MICROSECOND = timedelta(microseconds=1)
+_NEAR = (timedelta(days=1), timedelta(days=30))  # where a person's next event mostly is
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`rows` of page `page` of `pages` (both from 1), of `total` events. Without events, one empty page."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    page: int
+    pages: int
+
+    @property
+    def first(self) -> int:
+        """The number of its first row, from 1; 0 without events."""
+        return min((self.page - 1) * ROWS + 1, self.total)
+
+    @property
+    def last(self) -> int:
+        """The number of its last row."""
+        return (self.page - 1) * ROWS + len(self.rows)
+
+
+class Mark(NamedTuple):
+    """Which event, and when: with its time an event is found without reading the whole lake."""
+
+    event_id: str
+    occurred_at: datetime
+
+
+def count(snapshot: Snapshot, view: View) -> int:
+    """Exactly how many events the view holds."""
+    return int(snapshot.fetch(matching(snapshot, view).count().name("count").as_table())["count"][0].as_py())
+
+
+def page(
+    snapshot: Snapshot, view: View, *, counted: Timeline | None = None, fields: Sequence[str] = LIST_FIELDS
+) -> Page:
+    """Page `view.page` (the last one when there are fewer), newest first, with `fields` of each event.
+
+    `counted` is the timeline of the same view and snapshot, when the caller has it already: then a page costs one
+    small question, however deep it lies.
+    """
+    counted = timeline(snapshot, view) if counted is None else counted
+    total = counted.total
+    pages = max(1, -(-total // ROWS))
+    number = min(view.page, pages)
+    if total == 0:
+        return Page([], 0, 1, 1)
+    where = stretch(snapshot, view, counted, (number - 1) * ROWS, ROWS)
+    events = newest_first(matching(snapshot, view, within=where.bounds).select("occurred_at", "event_id"))
+    keys = snapshot.fetch(events.limit(ROWS, offset=where.skip))
+    return Page(_rows(snapshot, keys, fields), total, number, pages)
+
+
+def event(snapshot: Snapshot, event_id: str, *, near: datetime | None = None) -> dict[str, Any] | None:
+    """One event with all its fields (`properties` as JSON text), or None when there is no such event.
+
+    `near` is its `occurred_at`, when known: the lake then reads one day instead of all.
+    """
+    events = snapshot.events
+    if near is not None:
+        events = between(events, (near, near + _MICROSECOND))
+    found = events.filter(events.event_id == ibis.uuid(event_id)).select(*STORED_FIELDS).limit(1)
+    rows = _dicts(snapshot.fetch(found))
+    if not rows:
+        return None
+    row = {**rows[0], **identify(snapshot, rows[0]["customer_id"], rows[0]["anonymous_id"])}
+    return {name: row[name] for name in FIELD}
+
+
+def neighbours(snapshot: Snapshot, of: Mapping[str, Any]) -> tuple[Mark | None, Mark | None]:
+    """The event before and the one after, in time, of the same person over all time. `of` is an event's dict."""
+    return _neighbour(snapshot, of, later=False), _neighbour(snapshot, of, later=True)
+
+
+def newest_first(events: ir.Table) -> ir.Table:
+    """Total and stable, so that paging neither skips nor repeats ("Order" in docs/semantics.md)."""
+    return events.order_by(events.occurred_at.desc(), events.event_id.desc())
+
+
+def _neighbour(snapshot: Snapshot, of: Mapping[str, Any], *, later: bool) -> Mark | None:
+    at = of["occurred_at"]
+    for reach in (*_NEAR, None):
+        events = snapshot.events
+        if reach is not None:
+            events = between(events, (at, at + reach) if later else (at - reach, at + _MICROSECOND))
+        mark = _next(snapshot, events.filter(of_people(snapshot, events, [of["person"]])), of, later=later)
+        if mark is not None:
+            return mark
+    return None
+
+
+def _next(snapshot: Snapshot, events: ir.Table, of: Mapping[str, Any], *, later: bool) -> Mark | None:
+    at, event_id = instant(of["occurred_at"]), ibis.uuid(of["event_id"])
+    same = events.occurred_at == at
+    if later:
+        events = events.filter((events.occurred_at > at) | (same & (events.event_id > event_id)))
+        events = events.order_by(events.occurred_at, events.event_id)
+    else:
+        events = newest_first(events.filter((events.occurred_at < at) | (same & (events.event_id < event_id))))
+    rows = _dicts(snapshot.fetch(events.select("event_id", "occurred_at").limit(1)))
+    return Mark(**rows[0]) if rows else None
+
+
+def _rows(snapshot: Snapshot, keys: pa.Table, fields: Sequence[str]) -> list[dict[str, Any]]:
+    """The events of `keys` (newest first), in that order. Wide columns are read for these few only."""
+    marks = [Mark(**row) for row in _dicts(keys)]
+    if not marks:
+        return []
+    newest, oldest = marks[0].occurred_at, marks[-1].occurred_at
+    events = between(snapshot.events, (oldest, newest + _MICROSECOND))
+    events = events.filter(events.event_id.isin([ibis.uuid(mark.event_id) for mark in marks]))
+    events = with_people(snapshot, events, fields).select(*fields)
+    return _dicts(snapshot.fetch(newest_first(events)))
+
+
+def _dicts(rows: pa.Table) -> list[dict[str, Any]]:
+    """Rows as dicts, ids as text."""
+    return [
+        {name: str(value) if value is not None and FIELD[name].type == "uuid" else value for name, value in row.items()}
+        for row in rows.to_pylist()
+    ]

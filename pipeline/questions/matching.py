@@ -1,0 +1,146 @@
+"""The events of a view as one Ibis table: the range, the filters, and the columns that a question names.
+
+What each operator means is "A view" in docs/semantics.md. A negative operator is the exact opposite of its
+positive one, so it keeps the rows where the field is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import eq, ge, gt, le, lt
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from pipeline.event import NUMBER, Op
+from pipeline.questions import addresses
+from pipeline.questions.filters import Filter, field_type, metadata_key
+from pipeline.questions.functions import json_is_text, json_text
+from pipeline.questions.people import of_people, with_people
+from pipeline.questions.ranges import Bounds
+from pipeline.questions.snapshot import Snapshot
+from pipeline.questions.view import View
+
+_POSITIVE: Mapping[Op, Op] = {Op.IS_NOT: Op.IS, Op.NOT_CONTAINS: Op.CONTAINS, Op.NE: Op.EQ, Op.IS_NOT_SET: Op.IS_SET}
+_COMPARE: Mapping[Op, Any] = {Op.EQ: eq, Op.LT: lt, Op.LE: le, Op.GT: gt, Op.GE: ge}
+_DECIMAL = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
+
+
+def matching(snapshot: Snapshot, view: View, fields: Iterable[str] = (), *, within: Bounds | None = None) -> ir.Table:
+    """The events of `view`, with every stored field and those of `fields` that are joined in (`person`, `name`, …).
+
+    `within` narrows the range further: questions about a page or a slice read only that stretch of time.
+    """
+    events = between(snapshot.events, _narrowed(view.bounds(), within))
+    named = {*fields, *(filter.field for filter in view.filters if not _by_ids(filter))}
+    events = with_people(snapshot, events, named)
+    conditions = [_condition(snapshot, events, *group) for group in _grouped(view.filters)]
+    return events.filter(*conditions) if conditions else events
+
+
+def between(events: ir.Table, bounds: Bounds) -> ir.Table:
+    """The events of `[from, to)`."""
+    start, end = bounds
+    return events.filter(events.occurred_at >= instant(start), events.occurred_at < instant(end))
+
+
+def instant(at: datetime) -> ir.TimestampScalar:
+    """A time as it stands in an expression."""
+    return ibis.literal(at, "timestamp('UTC')")
+
+
+def text_of(field: str, events: ir.Table) -> ir.StringValue:
+    """A field as the text it is compared, grouped and shown by; null where it is empty (missing, null or "")."""
+    key = metadata_key(field)
+    if key is not None:
+        return json_text(events.properties, key).nullif("")
+    if field == "ip":
+        return addresses.unmapped(events.ip).nullif("")
+    column = events[field]
+    return column.nullif("") if field_type(field) == "string" else column.cast("string")
+
+
+def _grouped(filters: Iterable[Filter]) -> list[tuple[str, Op, list[str]]]:
+    """The values of several filters with the same field and operator, together."""
+    grouped: dict[tuple[str, Op], list[str]] = {}
+    for filter in filters:
+        grouped.setdefault((filter.field, filter.op), []).extend(filter.values)
+    return [(field, op, values) for (field, op), values in grouped.items()]
+
+
+def _by_ids(filter: Filter) -> bool:
+    """Whether a filter on `person` can be asked by the ids that stand for a person, without joining every event."""
+    return filter.field == "person" and _POSITIVE.get(filter.op, filter.op) is Op.IS
+
+
+def _condition(snapshot: Snapshot, events: ir.Table, field: str, op: Op, values: Sequence[str]) -> ir.BooleanValue:
+    positive = _positive(snapshot, events, field, _POSITIVE.get(op, op), values)
+    return ~positive.fill_null(False) if op in _POSITIVE else positive
+
+
+def _positive(snapshot: Snapshot, events: ir.Table, field: str, op: Op, values: Sequence[str]) -> ir.BooleanValue:
+    """Whether any of the values matches; null or false where the field is empty."""
+    if op in NUMBER:
+        number = _number(field, events)
+        return ibis.or_(*(_COMPARE[op](number, float(value)) for value in values))
+    if op is Op.IS_SET:
+        return text_of(field, events).notnull()
+    if field_type(field) == "uuid":
+        return events[field].isin([ibis.uuid(value) for value in values])
+    if field == "person" and op is Op.IS:
+        return of_people(snapshot, events, values)
+    if field == "ip":
+        return _address_matches(events.ip, op, values, _spellings(snapshot, events))
+    return _text_matches(text_of(field, events), op, values)
+
+
+def _text_matches(text: ir.StringValue, op: Op, values: Sequence[str]) -> ir.BooleanValue:
+    if op is Op.CONTAINS:
+        # The engine lowers both sides, so that both follow the same table of Unicode.
+        return ibis.or_(*(text.lower().contains(ibis.literal(value).lower()) for value in values))
+    if op is Op.STARTS_WITH:
+        return ibis.or_(*(text.startswith(value) for value in values))
+    return text.isin(values)
+
+
+def _address_matches(
+    address: ir.StringValue, op: Op, values: Sequence[str], spellings: Sequence[str]
+) -> ir.BooleanValue:
+    if op is Op.IN_NETWORK:
+        return addresses.in_networks(address, values, spellings)
+    if op is Op.IS:
+        values = [addresses.unmapped_text(value) for value in values]
+    matches = _text_matches(address, op, values)
+    mapped = addresses.mapped(spellings)
+    if not mapped:
+        return matches
+    chosen = [text for text, ipv4 in mapped.items() if any(_ipv4_matches(ipv4, op, value) for value in values)]
+    return ibis.cases((addresses.among(address, mapped), addresses.among(address, chosen)), else_=matches)
+
+
+def _ipv4_matches(ipv4: str, op: Op, value: str) -> bool:
+    if op is Op.CONTAINS:
+        return value.lower() in ipv4
+    return ipv4.startswith(value) if op is Op.STARTS_WITH else ipv4 == value
+
+
+def _spellings(snapshot: Snapshot, events: ir.Table) -> list[str]:
+    """The distinct addresses that hold a colon: IPv6, whose many spellings only a library tells apart."""
+    texts = snapshot.fetch(events.filter(events.ip.contains(":")).select("ip").distinct())["ip"].to_pylist()
+    return [text for text in texts if "\n" not in text]
+
+
+def _number(field: str, events: ir.Table) -> ir.NumericValue:
+    """A number field; or, of the metadata, a JSON number or decimal text as a double; null where it is neither."""
+    key = metadata_key(field)
+    if key is None:
+        return events[field]
+    text = json_text(events.properties, key)
+    numeric = ~json_is_text(events.properties, key) | text.re_search(_DECIMAL)
+    return ibis.cases((numeric, text.try_cast("float64")))
+
+
+def _narrowed(bounds: Bounds, within: Bounds | None) -> Bounds:
+    return bounds if within is None else (max(bounds[0], within[0]), min(bounds[1], within[1]))

@@ -1,0 +1,81 @@
+"""Who an event belongs to: `person`, `name` and `email`, joined in when a question asks for them.
+
+A person is the customer of the event; else the customer to whom the visitor was first linked; else the visitor
+("Customers and visitors" in docs/semantics.md). `name` and `email` are the latest traits of that same customer, so
+what a reader did before registering carries their name as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import ibis
+import ibis.expr.types as ir
+
+from pipeline.questions.snapshot import Snapshot
+
+JOINED = frozenset({"person", "name", "email"})
+CUSTOMER, VISITOR = "c:", "a:"  # what a person begins with
+
+
+def first_links(links: ir.Table) -> ir.Table:
+    """(anonymous_id, customer_id): the customer each visitor was first linked to, by `received_at`, then `event_id`."""
+    first = links.customer_id.first(order_by=[links.received_at, links.event_id])
+    return links.group_by("anonymous_id").agg(customer_id=first)
+
+
+def latest_traits(traits: ir.Table) -> ir.Table:
+    """(customer_id, name, email): the latest of each, by `received_at`; what a later event leaves out stays."""
+
+    def latest(trait: ir.StringColumn) -> ir.Value:
+        return trait.last(where=trait.nullif("").notnull(), order_by=[traits.received_at, traits.event_id])
+
+    return traits.group_by("customer_id").agg(name=latest(traits.name), email=latest(traits.email))
+
+
+def with_people(snapshot: Snapshot, events: ir.Table, fields: Collection[str]) -> ir.Table:
+    """`events` (with `customer_id` and `anonymous_id`) and those of `person`, `name`, `email` that are in `fields`."""
+    wanted = JOINED.intersection(fields)
+    if not wanted:
+        return events
+    linked = first_links(snapshot.links).rename(_visitor="anonymous_id", _linked="customer_id")
+    events = events.left_join(linked, events.anonymous_id == linked["_visitor"]).drop("_visitor")
+    customer = ibis.coalesce(events.customer_id.nullif(""), events["_linked"])
+    events = events.mutate(_customer=customer).drop("_linked")
+    if "person" in wanted:
+        visitor = ibis.literal(VISITOR) + events.anonymous_id.nullif("")
+        events = events.mutate(person=ibis.coalesce(ibis.literal(CUSTOMER) + events["_customer"], visitor))
+    if wanted != {"person"}:
+        traits = latest_traits(snapshot.traits).rename(_named="customer_id")
+        traits = traits.select("_named", *sorted(wanted - {"person"}))
+        events = events.left_join(traits, events["_customer"] == traits["_named"]).drop("_named")
+    return events.drop("_customer")
+
+
+def identify(snapshot: Snapshot, customer_id: str | None, anonymous_id: str | None) -> dict[str, str | None]:
+    """`person`, `name` and `email` of an event with these ids, by a look-up rather than a join."""
+    customer = customer_id or None
+    if customer is None and anonymous_id:
+        links = snapshot.links
+        rows = snapshot.fetch(first_links(links.filter(links.anonymous_id == anonymous_id))).to_pylist()
+        customer = rows[0]["customer_id"] if rows else None
+    if customer is None:
+        return {"person": VISITOR + anonymous_id if anonymous_id else None, "name": None, "email": None}
+    traits = snapshot.traits
+    rows = snapshot.fetch(latest_traits(traits.filter(traits.customer_id == customer))).to_pylist()
+    known = rows[0] if rows else {"name": None, "email": None}
+    return {"person": CUSTOMER + customer, "name": known["name"], "email": known["email"]}
+
+
+def of_people(snapshot: Snapshot, events: ir.Table, people: Collection[str]) -> ir.BooleanValue:
+    """Whether `person` is one of `people`, asked without the join: by the ids that stand for those people."""
+    customers = [person.removeprefix(CUSTOMER) for person in people if person.startswith(CUSTOMER)]
+    visitors = [person.removeprefix(VISITOR) for person in people if person.startswith(VISITOR)]
+    links = snapshot.links
+    told = links.filter(links.anonymous_id.isin(visitors) | links.customer_id.isin(customers)).anonymous_id
+    first = first_links(links.filter(links.anonymous_id.isin(told)))
+    first_of = {row["anonymous_id"]: row["customer_id"] for row in snapshot.fetch(first).to_pylist()}
+    anonymous = [visitor for visitor, customer in first_of.items() if customer in set(customers)]
+    anonymous += [visitor for visitor in visitors if visitor not in first_of]
+    customer_id = events.customer_id.nullif("")
+    return customer_id.isin(customers) | (customer_id.isnull() & events.anonymous_id.nullif("").isin(anonymous))

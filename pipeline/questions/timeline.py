@@ -1,0 +1,142 @@
+"""How many events of a view lie in each stretch of time: the chart, the total, and the way to any page at once.
+
+Counting by quarter hours is one quick pass. From the counts follow the exact total; the bars of the chart (every
+time zone of today begins its days and hours on a quarter hour); the stretch that holds page 39,000, so that no
+question skips two million rows to show fifty; and the slices an export streams by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.questions.functions import SECOND, bucket
+from pipeline.questions.matching import matching
+from pipeline.questions.ranges import Bounds, midnight
+from pipeline.questions.snapshot import Snapshot
+from pipeline.questions.view import View
+
+QUARTER_HOUR = 900 * SECOND
+_FINER = 300  # a bucket too full to sort quickly is counted again in this many parts
+_TOO_FULL = 100_000  # events
+_HOURLY_UP_TO = timedelta(days=2, hours=1)  # two days, one of them of 25 hours
+
+_Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timeline:
+    """The non-empty buckets of a view, newest first: `buckets` (numbers since 1970) and `counts` (events in each).
+
+    `width` is in microseconds. Keep it with its (snapshot version, `view.scope()`) to page without counting again.
+    """
+
+    width: int
+    buckets: _Numbers
+    counts: _Numbers
+
+    @property
+    def total(self) -> int:
+        """The exact number of events."""
+        return int(self.counts.sum())
+
+    def bounds(self, newest: int, oldest: int) -> Bounds:
+        """The time from bucket `oldest` to bucket `newest`, both included (places in `buckets`)."""
+        return (
+            _at(int(self.buckets[oldest]) * self.width),
+            _at((int(self.buckets[newest]) + 1) * self.width),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of the chart: `count` events in `[start, end)`, UTC."""
+
+    start: datetime
+    end: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time and how many of its newest events come before the ones wanted; `count` are in it."""
+
+    bounds: Bounds
+    skip: int
+    count: int
+
+
+def timeline(snapshot: Snapshot, view: View, *, within: Bounds | None = None, width: int = QUARTER_HOUR) -> Timeline:
+    """Count the events of `view` by quarter hour, or by `width` microseconds."""
+    events = matching(snapshot, view, within=within)
+    counted = snapshot.fetch(events.group_by(bucket=bucket(events.occurred_at, width)).agg(count=events.count()))
+    buckets = counted["bucket"].to_numpy().astype(np.int64)
+    newest_first = np.argsort(-buckets)
+    return Timeline(width, buckets[newest_first], counted["count"].to_numpy().astype(np.int64)[newest_first])
+
+
+def stretch(snapshot: Snapshot, view: View, counted: Timeline, offset: int, rows: int) -> Stretch:
+    """The shortest known stretch that holds the events from `offset` to `offset + rows`, newest first.
+
+    `offset` lies below `counted.total`.
+    """
+    through = np.cumsum(counted.counts)
+    newest = int(np.searchsorted(through, offset, side="right"))
+    oldest = min(int(np.searchsorted(through, offset + rows, side="left")), len(through) - 1)
+    before = int(through[newest - 1]) if newest else 0
+    count = int(through[oldest]) - before
+    if count <= _TOO_FULL or counted.width < _FINER:
+        return Stretch(counted.bounds(newest, oldest), offset - before, count)
+    finer = timeline(snapshot, view, within=counted.bounds(newest, oldest), width=counted.width // _FINER)
+    return stretch(snapshot, view, finer, offset - before, rows)
+
+
+def slices(snapshot: Snapshot, view: View, counted: Timeline, rows: int) -> Iterator[Stretch]:
+    """The whole view as consecutive stretches of about `rows` events, newest first."""
+    newest = 0
+    while newest < len(counted.counts):
+        through = np.cumsum(counted.counts[newest:])
+        oldest = newest + max(0, int(np.searchsorted(through, rows, side="right")) - 1)
+        bounds, count = counted.bounds(newest, oldest), int(through[oldest - newest])
+        if count > max(_TOO_FULL, rows) and counted.width >= _FINER:
+            finer = timeline(snapshot, view, within=bounds, width=counted.width // _FINER)
+            yield from slices(snapshot, view, finer, rows)
+        else:
+            yield Stretch(bounds, 0, count)
+        newest = oldest + 1
+
+
+def histogram(counted: Timeline, view: View) -> tuple[Bar, ...]:
+    """Bars by hour for up to two days, else by day of the display zone, oldest first, empty ones included.
+
+    They cover the view's range and sum to its total. `counted` is by quarter hour.
+    """
+    edges = _edges(view)
+    inner = np.array([_microseconds(edge) for edge in edges[1:-1]], dtype=np.int64)
+    # A bucket lies wholly in one bar, since edges are quarter hours but for the first and the last.
+    bar = np.searchsorted(inner, counted.buckets * counted.width, side="right")
+    counts = np.bincount(bar, weights=counted.counts, minlength=len(edges) - 1).astype(np.int64)
+    return tuple(Bar(start, end, int(count)) for start, end, count in zip(edges, edges[1:], counts, strict=False))
+
+
+def _edges(view: View) -> list[datetime]:
+    start, end = view.bounds()
+    if end - start <= _HOURLY_UP_TO:
+        hour = start.astimezone(view.zone).replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+        inside = (hour + timedelta(hours=n) for n in range(1, 51))
+    else:
+        day = start.astimezone(view.zone).date()
+        inside = (midnight(day + timedelta(days=n), view.zone) for n in range(1, (end - start).days + 2))
+    return [start, *(edge for edge in inside if start < edge < end), end]
+
+
+def _at(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
