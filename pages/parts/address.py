@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from pages.parts.component import Action
 from pipeline.errors import QuestionError
 from pipeline.event import FIELD, Op
 from pipeline.questions.filters import Filter, metadata_field
@@ -100,6 +99,3 @@ def after(view: View, action: Mapping[str, Any]) -> View:
             return view.with_(page=page, event=None)
         case _:
             raise QuestionError("That cannot be done here.", code="page.unknown_action")
-
-
-__all__ = ["Action", "after", "as_of", "condition", "narrowed", "query", "read", "toggled", "write"]

@@ -11,35 +11,53 @@ from datetime import datetime
 from typing import Any
 
 import streamlit as st
+from pipeline.questions.facets import Facet, Glance
 
 from pipeline.lake import Snapshot
 from pipeline.questions import activity, facets
-from pipeline.questions.facets import Facet, Glance
+from pipeline.questions import timeline as timelines
+from pipeline.questions.activity import Mark
+from pipeline.questions.timeline import Timeline
 from pipeline.questions.view import View
 
 Row = dict[str, Any]
 
 # The fields whose most frequent values the filter bar proposes.
-SUGGESTED = {"event": 30, "modal": 10, "country": 20, "device": 6, "domain": 10, "path": 30, "browser": 8, "referrer_domain": 10}
+SUGGESTED = {
+    "event": 30,
+    "modal": 10,
+    "country": 20,
+    "device": 6,
+    "domain": 10,
+    "path": 30,
+    "browser": 8,
+    "referrer_domain": 10,
+}
 
 
 def count(snapshot: Snapshot, view: View) -> int:
-    return _count(snapshot.version, view.scope().query(), snapshot, view)
+    return timeline(snapshot, view).total
+
+
+def timeline(snapshot: Snapshot, view: View) -> Timeline:
+    """How the view's events lie in time: the count, the chart and every page of the list come from it."""
+    return _timeline(snapshot.version, view.scope().query(), snapshot, view)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _count(version: int, scope: str, _snapshot: Snapshot, _view: View) -> int:
-    return activity.count(_snapshot, _view)
+def _timeline(version: int, scope: str, _snapshot: Snapshot, _view: View) -> Timeline:
+    return timelines.timeline(_snapshot, _view)
 
 
 def page(snapshot: Snapshot, view: View) -> list[Row]:
-    """The rows of the view's page, newest first."""
+    """The rows of the view's page, newest first, whole: a click then needs no question to show one."""
     return _page(snapshot.version, view.scope().query(), view.page, snapshot, view)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _page(version: int, scope: str, page: int, _snapshot: Snapshot, _view: View) -> list[Row]:
-    return activity.page(_snapshot, _view, total=_count(version, scope, _snapshot, _view)).rows
+    counted = timeline(_snapshot, _view)
+    return activity.page(_snapshot, _view, counted=counted, fields=activity.ALL_FIELDS).rows
 
 
 def event(snapshot: Snapshot, identifier: str, near: datetime | None) -> Row | None:
@@ -52,13 +70,13 @@ def _event(version: int, identifier: str, _snapshot: Snapshot, _near: datetime |
     return activity.event(_snapshot, identifier, near=_near)
 
 
-def neighbours(snapshot: Snapshot, row: Row) -> tuple[str | None, str | None]:
-    """The ids of this person's event before and after."""
+def neighbours(snapshot: Snapshot, row: Row) -> tuple[Mark | None, Mark | None]:
+    """This person's event before and after."""
     return _neighbours(snapshot.version, row["event_id"], snapshot, row)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _neighbours(version: int, identifier: str, _snapshot: Snapshot, _row: Row) -> tuple[str | None, str | None]:
+def _neighbours(version: int, identifier: str, _snapshot: Snapshot, _row: Row) -> tuple[Mark | None, Mark | None]:
     return activity.neighbours(_snapshot, _row)
 
 

@@ -61,7 +61,7 @@ def _date_part(view: View, go: Callable[[View], None]) -> None:
 def _condition_part(view: View, moment: Moment, field: str, go: Callable[[View], None]) -> None:
     name = ""
     if field == _METADATA:
-        name = st.text_input("Name", key=_NAME, placeholder="scroll_depth", help="A top-level name of the metadata").strip()
+        name = st.text_input("Name", key=_NAME, placeholder="scroll_depth").strip()
     target = metadata_field(name or "name") if field == _METADATA else field
     op = st.selectbox("Operator", list(operators(target)), key=_OP, format_func=lambda op: words.OPERATOR_WORDS[op])
     value = None if op in WITHOUT_VALUE else _value(view, moment, field, op)

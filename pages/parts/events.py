@@ -24,7 +24,23 @@ _FIRST = ("customer_id", "name", "email", "ip", "anonymous_id")  # then the rest
 _LINKS = {"url", "referrer"}
 _MONO = {"customer_id", "anonymous_id", "person", "event_id", "message_id", "object_key", "ip"}
 # Shown as “—” when empty; every other field is left out then.
-_ALWAYS = {"customer_id", "name", "email", "ip", "country", "region", "city", "timezone", "url", "path", "domain", "referrer", "device", "browser", "os"}
+_ALWAYS = {
+    "customer_id",
+    "name",
+    "email",
+    "ip",
+    "country",
+    "region",
+    "city",
+    "timezone",
+    "url",
+    "path",
+    "domain",
+    "referrer",
+    "device",
+    "browser",
+    "os",
+}
 _HIDDEN = {"properties", "country_code"}  # the metadata tree, and the flag
 _LABELS = {"customer_id": "ID"}
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pages.parts.component import mount
 
 Kind = Literal["text", "right", "nowrap", "mono", "raw", "link"]
+Column = tuple[str, Kind]
 
 
 def tile(label: str, value: str, note: str = "", tone: str = "", *, small: bool = False) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def tiles(items: Sequence[dict[str, Any] | str], *, key: str, label: str) -> Non
 
 
 def table(
-    columns: Sequence[tuple[str, Kind]], rows: Sequence[Sequence[Any]], *, key: str, label: str, empty: str, height: str = ""
+    columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, key: str, label: str, empty: str, height: str = ""
 ) -> None:
     """A table of texts and numbers; `empty` is said when there are no rows."""
     heads = [{"label": name, "kind": kind} for name, kind in columns]

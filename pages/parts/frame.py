@@ -41,7 +41,8 @@ def _said(fresh: Freshness) -> str:
     if fresh.data_through is None:
         return "Waiting for the pipeline" if fresh.health == "never" else "Pipeline is catching up"
     through = f"data through {words.clock_time(fresh.data_through, zone, clock())}"
-    return {"behind": f"Behind: {through}", "down": f"Pipeline stopped: {through}"}.get(fresh.health, through.capitalize())
+    said = {"behind": f"Behind: {through}", "down": f"Pipeline stopped: {through}"}
+    return said.get(fresh.health, f"D{through[1:]}")
 
 
 def _mark(health: str, text: str) -> str:

@@ -12,7 +12,7 @@ from pages.parts import address, answers, words
 from pages.parts.help import about
 from pages.parts.notice import notice
 from pages.parts.panel import command
-from pages.parts.serving import Moment, clock, move_on, newest, product
+from pages.parts.serving import Moment, move_on, newest
 from pages.parts.toolbar import day_choice
 from pipeline.errors import ActivityError
 from pipeline.questions.ranges import Days
@@ -37,7 +37,8 @@ def headline(view: View, now: Moment, total: int, go: Callable[[View], None]) ->
             day_choice(view, go)
         quick_filters(view, go)
         if view.filters:
-            st.button("Clear filters", icon=":material/close:", type="tertiary", on_click=go, args=(view.with_(filters=()),))
+            plain = view.with_(filters=())
+            st.button("Clear filters", icon=":material/close:", type="tertiary", on_click=go, args=(plain,))
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="notes"):
             news(view, now)
             computed(view, now)
@@ -57,7 +58,12 @@ def quick_filters(view: View, go: Callable[[View], None]) -> None:
         go(changed)
 
     st.pills(
-        "Quick filters", list(_QUICK), selection_mode="multi", key="quick", label_visibility="collapsed", on_change=chosen
+        "Quick filters",
+        list(_QUICK),
+        selection_mode="multi",
+        key="quick",
+        label_visibility="collapsed",
+        on_change=chosen,
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-
 from pages.parts.component import Action, mount
 from pipeline.errors import ActivityError, QuestionError, SettingsError
 
@@ -47,8 +46,6 @@ def explained(key: str) -> Iterator[None]:
 
 def waiting_for_data(key: str) -> None:
     """Nothing was loaded yet at all."""
-    text = "Once the pipeline has loaded its first objects, every event appears here. See the Pipeline page for its state."
-    notice(text, key=key, title="No events yet", ways=[{"label": "Open the Pipeline page", "href": "pipeline"}], big=True)
-
-
-__all__ = ["AGAIN", "RESET", "explained", "notice", "waiting_for_data"]
+    text = "Once the pipeline has loaded its first objects, every event appears here."
+    ways = [{"label": "See how the pipeline is", "href": "pipeline"}]
+    notice(text, key=key, title="No events yet", ways=ways, big=True)

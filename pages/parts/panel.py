@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.questions.facets import Glance
+
 from pages.parts import answers, events, words
 from pages.parts.component import Action, mount
 from pages.parts.serving import Moment, product
 from pipeline.event import FIELD
-from pipeline.questions.facets import Glance
+from pipeline.questions.activity import Mark
 from pipeline.questions.view import View
 
 _TITLES = {
@@ -32,8 +34,8 @@ class Opened:
     """An open event: its row, the person's events around it, and the raw line once asked for."""
 
     row: answers.Row
-    previous: str | None
-    next: str | None
+    previous: Mark | None
+    next: Mark | None
     raw: dict[str, Any] | None = None
 
 
@@ -54,12 +56,16 @@ def panel(
         "crm": product().settings.customer_url or "",
         "schema": events.schema(),
         "event": events.record(opened.row, view, whole=True) if opened else None,
-        "near": {"previous": opened.previous, "next": opened.next} if opened else None,
+        "near": {"previous": _id(opened.previous), "next": _id(opened.next)} if opened else None,
         "raw": opened.raw if opened else None,
         "glance": summary,
         "missing": missing,
     }
     mount("panel", key="panel", data=data, scripts=("inspector.js", "glance.js"), on_action=act)
+
+
+def _id(mark: Mark | None) -> str | None:
+    return mark.event_id if mark else None
 
 
 def command(view: View, moment: Moment, verb: str = "count", rest: str = "") -> str:
@@ -74,7 +80,9 @@ def summary(glance: Glance, view: View, moment: Moment) -> dict[str, Any]:
         "total": glance.total,
         "people": glance.people,
         "anonymous": words.share(glance.anonymous_events, glance.total),
-        "histogram": [words.bucket(bucket.start, bucket.end, view) | {"count": bucket.count} for bucket in glance.histogram],
+        "histogram": [
+            words.bucket(bucket.start, bucket.end, view) | {"count": bucket.count} for bucket in glance.histogram
+        ],
         "facets": [
             {
                 "field": name,

@@ -7,16 +7,15 @@ from typing import Any
 from pages.parts.answers import Row
 from pages.parts.serving import product
 from pipeline.errors import ActivityError
+from pipeline.lake import Snapshot
 from pipeline.raw import raw_line as read_again
 
 
-def raw_line(row: Row) -> dict[str, Any]:
+def raw_line(row: Row, snapshot: Snapshot) -> dict[str, Any]:
     """What the inspector shows under *Raw*: the text, or why there is none."""
     shown: dict[str, Any] = {"id": row["event_id"], "text": None, "note": ""}
     try:
-        line = read_again(product().settings, row["source"], row["object_key"], int(row["line"]))
+        line = read_again(product().settings, snapshot, row["object_key"], int(row["line"]))
     except ActivityError as error:
         return shown | {"note": str(error)}
-    if line is None:
-        return shown | {"note": "The object this event came from is gone, so its line can no longer be read."}
     return shown | {"text": line.decode("utf-8", errors="replace")}

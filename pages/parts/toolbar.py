@@ -78,4 +78,6 @@ def share(view: View, moment: Moment, total: int) -> None:
     ]
     promise = f"Every event of this view, not just this page: {rows}, {words.dates(view)}."
     link = view.pinned(moment.snapshot.version).query()
-    mount("share", key="share", width="content", data={"rows": rows, "promise": promise, "formats": formats, "link": link})
+    mount(
+        "share", key="share", width="content", data={"rows": rows, "promise": promise, "formats": formats, "link": link}
+    )

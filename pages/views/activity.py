@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import streamlit as st
 
 from pages.parts import address, answers, events, panel, words
 from pages.parts.builder import filter_builder
 from pages.parts.component import Action, mount
-from pages.parts.headline import headline, news
+from pages.parts.headline import headline
 from pages.parts.notice import explained, notice, waiting_for_data
 from pages.parts.raw import raw_line
 from pages.parts.serving import Moment, moment, product
@@ -20,7 +20,10 @@ from pipeline.errors import QuestionError, SnapshotGone
 from pipeline.questions.activity import ROWS
 from pipeline.questions.view import View
 
+Act = Callable[[Action], None]
+
 _HEIGHT = "calc(100vh - 206px)"
+_MANY = 2_000
 _WARM, _RAW, _TIMES, _REFUSED = "warm", "raw", "times", "refused"
 
 
@@ -69,7 +72,7 @@ def draw(view: View, now: Moment) -> None:
     if refused := st.session_state.pop(_REFUSED, None):
         notice(refused, key="refused", tone="error")
     if first:
-        draw_skeleton(view, act)
+        draw_skeleton()
         st.session_state[_WARM] = True
         st.rerun()
     total = answers.count(now.snapshot, view)
@@ -90,7 +93,7 @@ def pages(total: int) -> int:
     return max(1, -(-total // ROWS))
 
 
-def draw_skeleton(view: View, act: Any) -> None:
+def draw_skeleton() -> None:
     """What stands there while the first questions are answered."""
     left, right = st.columns([2.05, 1], gap="small")
     with left:
@@ -99,13 +102,13 @@ def draw_skeleton(view: View, act: Any) -> None:
         st.skeleton(height=560)
 
 
-def draw_list(view: View, now: Moment, total: int, act: Any) -> None:
+def draw_list(view: View, now: Moment, total: int, act: Act) -> None:
     if total == 0:
         draw_empty(view, now, act)
         return
     rows = answers.page(now.snapshot, view)
-    # A clicked row's time tells the question which day to look in.
-    st.session_state[_TIMES] = {row["event_id"]: row["occurred_at"] for row in rows}
+    # An event is found faster when it is known which day to look in.
+    known_times().update({row["event_id"]: row["occurred_at"] for row in rows})
     first = (view.page - 1) * ROWS
     data = {
         "rows": [events.record(row, view) for row in rows],
@@ -132,7 +135,7 @@ def page_choice(view: View, last: int) -> None:
     st.pagination(last, key="page", max_visible_pages=7, on_change=chosen)
 
 
-def draw_empty(view: View, now: Moment, act: Any) -> None:
+def draw_empty(view: View, now: Moment, act: Act) -> None:
     """Say which filter to relax: what the view would hold without each."""
     if not view.filters:
         if answers.anything(now.snapshot):
@@ -154,20 +157,28 @@ def draw_empty(view: View, now: Moment, act: Any) -> None:
     notice(text, key="empty", title="No events match", ways=ways, big=True, on_action=act)
 
 
-def draw_panel(view: View, now: Moment, act: Any) -> None:
+def draw_panel(view: View, now: Moment, act: Act) -> None:
     if view.event is None:
         facts = panel.summary(answers.glance(now.snapshot, view), view, now)
         panel.panel(view, height=_HEIGHT, act=act, summary=facts)
         return
-    near: datetime | None = st.session_state.get(_TIMES, {}).get(view.event)
-    row = answers.event(now.snapshot, view.event, near)
+    row = answers.event(now.snapshot, view.event, known_times().get(view.event))
     if row is None:
         text = "No event has this id in the data shown. It may be newer than this view, or past its retention."
         panel.panel(view, height=_HEIGHT, act=act, missing=text)
         return
     before, after = answers.neighbours(now.snapshot, row)
-    raw = raw_line(row) if st.session_state.get(_RAW) == view.event else None
+    known_times().update({mark.event_id: mark.occurred_at for mark in (before, after) if mark})
+    raw = raw_line(row, now.snapshot) if st.session_state.get(_RAW) == view.event else None
     panel.panel(view, height=_HEIGHT, act=act, opened=panel.Opened(row, before, after, raw))
+
+
+def known_times() -> dict[str, datetime]:
+    """When the events happened that this session could open next; a reload or a long walk only forgets a shortcut."""
+    times: dict[str, datetime] = st.session_state.setdefault(_TIMES, {})
+    if len(times) > _MANY:
+        times.clear()
+    return times
 
 
 page()

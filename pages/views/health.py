@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import cast
 
 import streamlit as st
 
 from pages.parts import words
-from pages.parts.figures import table, tile, tiles
+from pages.parts.figures import Column, Kind, table, tile, tiles
 from pages.parts.notice import explained
 from pages.parts.serving import clock, newest, product
 from pipeline.lake import Snapshot
@@ -15,7 +16,8 @@ from pipeline.questions import ledger
 from pipeline.state import Freshness, Poll
 
 _REFRESH = 5.0
-_BATCHES, _LINES = 20, 50
+_BATCHES, _LINES, _SHOWN_BYTES = 20, 50, 2_000
+_OLD_GEO = 45  # days; the free databases are published monthly
 _HEALTH = {
     "ok": ("good", "Up to date"),
     "behind": ("late", "Behind"),
@@ -39,7 +41,8 @@ def page() -> None:
             draw_geo()
         with right:
             draw_batches(now)
-        draw_rejected(now, totals)
+        draw_unread(now)
+        draw_rejected(now)
 
 
 def draw_health(fresh: Freshness, totals: ledger.Totals) -> None:
@@ -66,8 +69,10 @@ def draw_ledger(totals: ledger.Totals) -> None:
     items: list[dict[str, object] | str] = [tile("Lines read", f"{totals.lines:,}")]
     for sign, name in zip("=+++", parts, strict=True):
         items += [sign, tile(name.capitalize(), f"{getattr(totals, name):,}")]
-    balanced = ("good", "Balances") if totals.balanced else ("bad", "Does not balance")
-    items.append(tile("Check", balanced[1], "every line is accounted for" if totals.balanced else "please report it", balanced[0]))
+    if totals.balanced:
+        items.append(tile("Check", "Balances", "every line is accounted for", "good"))
+    else:
+        items.append(tile("Check", "Does not balance", "please report it", "bad"))
     tiles(items, key="ledger", label="Lines read and what became of them")
     with st.popover("How this is computed", icon=":material/function:", type="tertiary"):
         st.markdown(
@@ -80,7 +85,7 @@ def draw_ledger(totals: ledger.Totals) -> None:
 
 def draw_sources(fresh: Freshness) -> None:
     st.subheader("Sources", anchor=False)
-    columns = [("Source", "mono"), ("Last look", "nowrap"), ("Waiting", "right"), ("State", "text")]
+    columns: list[Column] = [("Source", "mono"), ("Last look", "nowrap"), ("Waiting", "right"), ("State", "text")]
     rows = [[poll.source, _time(poll.polled_at), f"{poll.waiting:,}", _source_state(poll)] for poll in fresh.polls]
     table(columns, rows, key="sources", label="Sources", empty="The pipeline has not looked at any source yet.")
 
@@ -100,12 +105,17 @@ def draw_geo() -> None:
     changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     age = clock() - changed
     note = f"changed {_time(changed)}, {words.lasting(age)} ago"
-    tiles([tile("In use", path.name, note, "late" if age.days > 45 else "", small=True)], key="geo", label="Geo database")
+    tiles(
+        [tile("In use", path.name, note, "late" if age.days > _OLD_GEO else "", small=True)],
+        key="geo",
+        label="Geo database",
+    )
 
 
 def draw_batches(now: Snapshot) -> None:
     st.subheader("Last batches", anchor=False)
-    columns = [("Committed", "nowrap"), ("Objects", "right"), ("Lines", "right"), ("Loaded", "right"), ("Rejected", "right"), ("Seconds", "right")]
+    names = ("Objects", "Lines", "Loaded", "Rejected", "Seconds")
+    columns: list[Column] = [("Committed", "nowrap"), *((name, cast(Kind, "right")) for name in names)]
     rows = [
         [
             _time(batch["committed_at"]),
@@ -120,22 +130,47 @@ def draw_batches(now: Snapshot) -> None:
     table(columns, rows, key="batches", label="Last batches", empty="No batch has been committed yet.", height="330px")
 
 
-def draw_rejected(now: Snapshot, totals: ledger.Totals) -> None:
-    st.subheader("Not loaded", anchor=False)
-    objects = [[row["key"], row["state"], f"{row['attempts']:,}", row["last_error"], _time(row["seen_at"])] for row in ledger.unread_objects(now)]
-    if objects:
-        columns = [("Object", "mono"), ("State", "text"), ("Attempts", "right"), ("Why", "text"), ("Last tried", "nowrap")]
-        table(columns, objects, key="unread", label="Objects not loaded", empty="", height="260px")
-    if totals.rejected:
-        reasons = [[f"{row['lines']:,}", row["code"], row["reason"], _time(row["seen_at"])] for row in ledger.rejected_by_code(now)]
-        columns = [("Lines", "right"), ("Code", "mono"), ("Why, for example", "text"), ("Newest", "nowrap")]
-        table(columns, reasons, key="reasons", label="Rejected lines by reason", empty="")
-    lines = [
-        [_time(row["seen_at"]), row["key"], f"{row['line']:,}", row["reason"], bytes(row["raw"] or b"")[:2_000].decode("utf-8", "replace")]
+def draw_unread(now: Snapshot) -> None:
+    objects = ledger.unread_objects(now)
+    if not objects:
+        return
+    st.subheader("Objects not loaded", anchor=False)
+    columns: list[Column] = [
+        ("Object", "mono"),
+        ("State", "text"),
+        ("Attempts", "right"),
+        ("Why", "text"),
+        ("Last tried", "nowrap"),
+    ]
+    rows = [
+        [row["key"], row["state"], f"{row['attempts']:,}", row["last_error"], _time(row["seen_at"])] for row in objects
+    ]
+    table(columns, rows, key="unread", label="Objects not loaded", empty="", height="260px")
+
+
+def draw_rejected(now: Snapshot) -> None:
+    st.subheader("Rejected lines", anchor=False)
+    reasons = ledger.rejected_by_code(now)
+    if reasons:
+        columns: list[Column] = [
+            ("Lines", "right"),
+            ("Code", "mono"),
+            ("Why, for example", "text"),
+            ("Newest", "nowrap"),
+        ]
+        rows = [[f"{row['lines']:,}", row["code"], row["reason"], _time(row["seen_at"])] for row in reasons]
+        table(columns, rows, key="reasons", label="Rejected lines by reason", empty="")
+    columns = [("When", "nowrap"), ("Object", "mono"), ("Line", "right"), ("Why", "text"), ("As received", "raw")]
+    rows = [
+        [_time(row["seen_at"]), row["key"], f"{row['line']:,}", row["reason"], _shown(row["raw"])]
         for row in ledger.rejected_lines(now, _LINES)
     ]
-    columns = [("When", "nowrap"), ("Object", "mono"), ("Line", "right"), ("Why", "text"), ("As received", "raw")]
-    table(columns, lines, key="rejected", label="Rejected lines", empty="No line has been rejected.", height="420px")
+    table(columns, rows, key="rejected", label="Rejected lines", empty="No line has been rejected.", height="420px")
+
+
+def _shown(raw: bytes | None) -> str:
+    """The start of a line that may be anything but text."""
+    return (raw or b"")[:_SHOWN_BYTES].decode("utf-8", "replace")
 
 
 def _time(at: datetime | None) -> str:
