@@ -90,12 +90,6 @@ def _sent(kind: str, host: str) -> list[Message]:
 
     headers = [(b"host", host.encode())]
     scope = {"type": kind, "path": "/", "method": "GET", "headers": headers, "client": ("127.0.0.1", 5)}
-        "type": kind,
-        "path": "/",
-        "method": "GET",
-        "headers": [(b"host", host.encode())],
-        "client": ("127.0.0.1", 5),
-    }
     asyncio.run(LoopbackOnly(_inner)(scope, receive, send))
     return sent
 
