@@ -36,16 +36,13 @@ _BROWSERS = {
     "DuckDuckGo Mobile": "DuckDuckGo",
 }
 _SYSTEMS = {"Mac OS X": "macOS"}
+# Matched against the agent in lower case.
 _TELEVISION = re.compile(
-    r"smart-?tv|\btv\b|appletv|googletv|hbbtv|web0s|webos|roku|crkey|bravia|\baft[a-z]+\b|viera|playstation|xbox|nintendo",
-    re.IGNORECASE,
+    r"smart-?tv|\btv\b|appletv|googletv|hbbtv|web0s|webos|roku|crkey|bravia|\baft[a-z]+\b|viera|playstation|xbox|nintendo"
 )
-_TABLET = re.compile(r"ipad|tablet|kindle|playbook|silk/(?!.*mobile)|android(?!.*mobile)", re.IGNORECASE)
-_MOBILE = re.compile(
-    r"iphone|ipod|android|mobile|windows phone|blackberry|\bbb10\b|opera mini|kaios|symbian|darwin.*\bios\b",
-    re.IGNORECASE,
-)
-_DESKTOP = re.compile(r"windows|macintosh|mac ?os|linux|x11|\bcros\b|freebsd|openbsd|netbsd|sunos", re.IGNORECASE)
+_TABLET = re.compile(r"ipad|tablet|kindle|playbook|silk/(?!.*mobile)|android(?!.*mobile)")
+_MOBILE = re.compile(r"iphone|ipod|android|mobile|windows phone|blackberry|\bbb10\b|opera mini|kaios|symbian")
+_DESKTOP = re.compile(r"windows|macintosh|mac ?os|linux|x11|\bcros\b|freebsd|openbsd|netbsd|sunos")
 _KINDS: tuple[tuple[re.Pattern[str], Device], ...] = (
     (_TELEVISION, "Other"),
     (_TABLET, "Tablet"),
@@ -98,7 +95,8 @@ class DeviceOf:
 
 
 def _kind(agent: str) -> Device:
-    return next((kind for pattern, kind in _KINDS if pattern.search(agent)), "Other")
+    text = agent.lower()
+    return next((kind for pattern, kind in _KINDS if pattern.search(text)), "Other")
 
 
 def _is_spider(parsed: Result) -> bool:

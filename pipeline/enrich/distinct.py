@@ -6,6 +6,7 @@ column → dictionary (its distinct values) → one answer each → taken back t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 import pyarrow as pa
@@ -59,7 +60,8 @@ class Remembered(Generic[K, V]):
         for key in keys:
             # Taken out and put back: a dict keeps its order, so the least recently used stand first.
             found[key] = self._kept[key] = found[key] if key in found else self._kept.pop(key)
-        for key in list(self._kept)[: max(0, len(self._kept) - self._most)]:
+        excess = max(0, len(self._kept) - self._most)
+        for key in list(islice(self._kept, excess)):
             del self._kept[key]
         return [found[key] for key in keys]
 

@@ -48,7 +48,7 @@ def normal(address: str) -> str:
     text = address.strip()
     if len(text) > LONGEST_ADDRESS:
         return ""
-    if not text.lower().startswith("::ffff:"):
+    if ":ffff:" not in text.lower():
         return text
     try:
         mapped = ipaddress.IPv6Address(text).ipv4_mapped

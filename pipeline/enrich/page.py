@@ -19,7 +19,6 @@ NO_REFERRER = frozenset({"", "$direct"})  # the latter is RudderStack's
 
 _ADDRESS = re.compile(r"(?:([^:/?#]+):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.DOTALL)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.IGNORECASE)
-_PORT = re.compile(r":[0-9]*\Z")
 
 
 def page(table: pa.Table) -> pa.Table:
@@ -64,7 +63,7 @@ def host_of(authority: str) -> str | None:
     if host.startswith("["):
         host = host[1:].partition("]")[0]
     elif host.count(":") == 1:
-        host = _PORT.sub("", host)
+        host = host.partition(":")[0]
     return host.rstrip(".") or None
 
 
