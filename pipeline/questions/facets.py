@@ -1,0 +1,153 @@
+"""What a view is made of: exact counts by value, and the panel that shows a view at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from pipeline.errors import QuestionError
+from pipeline.questions.filters import known_field, operators
+from pipeline.questions.matching import matching, text_of
+from pipeline.questions.people import with_people
+from pipeline.questions.snapshot import Snapshot
+from pipeline.questions.timeline import Bar, Timeline, histogram, timeline
+from pipeline.questions.view import View
+
+GLANCE_FIELDS = ("event", "country", "device", "path", "domain")
+SUGGESTED_FIELDS = (
+    *("event", "modal", "customer_id", "path", "title", "country", "city", "device", "browser", "domain"),
+    *("referrer_domain", "utm_campaign"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """`count` events whose field is `value`; None where it is empty (missing, null or "")."""
+
+    value: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """The most frequent values of a field, most events first, equals by value, the empty one last among equals.
+
+    `distinct` counts all values, the empty one too; `total` is the number of events in the view, so `rest`, the
+    events of the values not in `top`, is exact.
+    """
+
+    field: str
+    top: tuple[Facet, ...]
+    distinct: int
+    total: int
+
+    @property
+    def rest(self) -> int:
+        return self.total - sum(facet.count for facet in self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A value that exists in the view, with its field and how many events have it."""
+
+    field: str
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A view at a glance: `total` events of `people` persons, of which `anonymous` events carry no customer id."""
+
+    total: int
+    people: int
+    anonymous: int
+    histogram: tuple[Bar, ...]
+    facets: dict[str, Facets]
+
+
+def facet(snapshot: Snapshot, view: View, field: str, limit: int = 20) -> Facets:
+    """Exact counts of the values of any field that can be filtered. Raises UnknownField, QuestionError."""
+    return facets(snapshot, view, [field], limit)[known_field(field)]
+
+
+def facets(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int = 20) -> dict[str, Facets]:
+    """The same for several fields in one question."""
+    fields = [_countable(field) for field in fields]
+    events = matching(snapshot, view, fields)
+    tops = [_top(events, field, place, limit) for place, field in enumerate(fields)]
+    rows = snapshot.fetch(ibis.union(*tops) if len(tops) > 1 else tops[0]).to_pylist()
+    rows.sort(key=lambda row: (row["field"], -row["count"], row["value"] is None, row["value"]))
+    found: dict[str, Facets] = {}
+    for place, field in enumerate(fields):
+        mine = [row for row in rows if row["field"] == place]
+        top = tuple(Facet(row["value"], int(row["count"])) for row in mine)
+        distinct, total = (int(mine[0]["distinct"]), int(mine[0]["total"])) if mine else (0, 0)
+        found[field] = Facets(field, top, distinct, total)
+    return found
+
+
+def glance(snapshot: Snapshot, view: View, *, counted: Timeline | None = None, limit: int = 5) -> Glance:
+    """Totals, people, chart and the top values of the main fields. `counted`: the view's timeline, when at hand."""
+    counted = timeline(snapshot, view) if counted is None else counted
+    people, anonymous = _people(snapshot, view)
+    return Glance(
+        total=counted.total,
+        people=people,
+        anonymous=anonymous,
+        histogram=histogram(counted, view),
+        facets=facets(snapshot, view, GLANCE_FIELDS, limit),
+    )
+
+
+def suggestions(
+    snapshot: Snapshot, view: View, text: str, *, fields: Sequence[str] = SUGGESTED_FIELDS, limit: int = 10
+) -> list[Suggestion]:
+    """Values of `fields` that contain `text`, whatever the case, most events first. Without a text, the top values."""
+    fields = [_countable(field) for field in fields]
+    events = matching(snapshot, view, fields)
+    found = []
+    for place, field in enumerate(fields):
+        value = text_of(field, events)
+        wanted = value.lower().contains(ibis.literal(text).lower()) if text else value.notnull()
+        found.append(_top(events.filter(wanted), field, place, limit))
+    rows = snapshot.fetch(ibis.union(*found)).to_pylist()
+    rows.sort(key=lambda row: (-row["count"], row["field"], row["value"]))
+    return [Suggestion(fields[row["field"]], row["value"], int(row["count"])) for row in rows[:limit]]
+
+
+def _countable(field: str) -> str:
+    field = known_field(field)
+    if not operators(field):
+        raise QuestionError(
+            f"The values of {field!r} are not counted.",
+            hint="Name one key of it: properties.NAME." if field == "properties" else "Each event has its own.",
+            code="facets.not_countable",
+        )
+    return field
+
+
+def _top(events: ir.Table, field: str, place: int, limit: int) -> ir.Table:
+    """(field, value, count, distinct, total) of the `limit` most frequent values; `field` is its place."""
+    counted = events.select(value=text_of(field, events)).group_by("value").agg(count=lambda rows: rows.count())
+    everything = ibis.window()
+    counted = counted.mutate(
+        field=ibis.literal(place, "int32"),
+        distinct=counted.count().over(everything),
+        total=counted["count"].sum().over(everything).cast("int64"),
+    )
+    top = counted.order_by(counted["count"].desc(), counted.value.asc(nulls_first=False)).limit(limit)
+    return top.select("field", "value", "count", "distinct", "total")
+
+
+def _people(snapshot: Snapshot, view: View) -> tuple[int, int]:
+    """(people, anonymous events). Persons are told apart once per pair of ids, not once per event."""
+    events = matching(snapshot, view).select("customer_id", "anonymous_id")
+    pairs = events.group_by("customer_id", "anonymous_id").agg(events=lambda rows: rows.count())
+    known = with_people(snapshot, pairs, ["person"])
+    anonymous = known.events.sum(where=known.customer_id.nullif("").isnull())
+    row = snapshot.fetch(known.agg(people=known.person.nunique(), anonymous=anonymous.fill_null(0))).to_pylist()[0]
+    return int(row["people"]), int(row["anonymous"])
