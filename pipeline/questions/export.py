@@ -1,0 +1,92 @@
+"""The whole view as a file: CSV, Parquet or XLSX ("Exports" in docs/semantics.md).
+
+Never just the page on screen, never cut at a limit: a file has exactly `activity.count(snapshot, view)` rows, newest
+first. The view is read slice by slice of time, each sorted by itself, so that the first bytes come at once and
+memory stays flat, whatever the size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.event import EVENT_SCHEMA, FIELD, FIELDS
+from pipeline.questions.activity import newest_first
+from pipeline.questions.cells import csv_header, csv_lines, local_text, utc_text
+from pipeline.questions.matching import matching
+from pipeline.questions.snapshot import Snapshot
+from pipeline.questions.timeline import slices, timeline
+from pipeline.questions.view import View
+
+Progress = Callable[[int, int], None]  # (rows written, rows in all)
+
+EXPORTED = tuple(field.name for field in FIELDS)
+LOCAL_TIME = "occurred_at_local"
+SCHEMA = pa.schema(
+    [pa.field(name, EVENT_SCHEMA.field(name).type if FIELD[name].stored else pa.string()) for name in EXPORTED]
+)
+_SLICE = 50_000  # events sorted at once
+_BATCH = 10_000  # events in memory at once, as Arrow and as text
+BOM = b"\xef\xbb\xbf"
+
+
+def columns() -> tuple[str, ...]:
+    """The header of a CSV or XLSX file: every field, and after `occurred_at` (UTC) the same in the display zone."""
+    after = EXPORTED.index("occurred_at") + 1
+    return (*EXPORTED[:after], LOCAL_TIME, *EXPORTED[after:])
+
+
+def batches(snapshot: Snapshot, view: View) -> Iterator[pa.RecordBatch]:
+    """The whole view with every field (`SCHEMA`), newest first, in flat memory. Closing it stops the reading."""
+    counted = timeline(snapshot, view)
+    for part in slices(snapshot, view, counted, _SLICE):
+        events = matching(snapshot, view, EXPORTED, within=part.bounds)
+        for batch in snapshot.stream(newest_first(events).select(*EXPORTED), _BATCH):
+            yield batch.cast(SCHEMA)
+
+
+def csv(snapshot: Snapshot, view: View, *, bom: bool = False) -> Iterator[bytes]:
+    """The file in pieces: UTF-8 (with a byte order mark if asked), RFC 4180, a header of field names."""
+    header = (BOM if bom else b"") + csv_header(columns())
+    for batch in batches(snapshot, view):
+        yield header + csv_lines(_csv_columns(batch, view))
+        header = b""
+    if header:
+        yield header
+
+
+def parquet(snapshot: Snapshot, view: View, path: Path, progress: Progress | None = None) -> int:
+    """Write a typed file (`SCHEMA`) and return its rows. An exception from `progress` cancels; no file is left."""
+    done, total = 0, timeline(snapshot, view).total if progress is not None else 0
+    with replacing(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
+        for batch in batches(snapshot, view):
+            writer.write_batch(batch)
+            done += len(batch)
+            if progress is not None:
+                progress(done, total)
+    return done
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to, which becomes `path` when all went well and is removed when not."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _csv_columns(batch: pa.RecordBatch, view: View) -> list[pa.Array]:
+    cells: list[pa.Array] = []
+    for name in EXPORTED:
+        column = batch.column(name)
+        cells.append(utc_text(column) if FIELD[name].type == "timestamp" else column)
+        if name == "occurred_at":
+            cells.append(local_text(column, view.zone))
+    return cells
