@@ -27,6 +27,11 @@ _COMPACT = {
              OR (email IS NOT NULL AND row_number() OVER (
                     PARTITION BY customer_id, email IS NULL ORDER BY received_at DESC, event_id DESC) = 1)""",
 }
+# The newest snapshot always stays.
+_OLD_SNAPSHOTS = """SELECT snapshot_id FROM __ducklake_metadata_lake.ducklake_snapshot
+    WHERE snapshot_time::TIMESTAMPTZ < $1
+    AND snapshot_id < (SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot)"""
+
 # Compacting rewrites a table whole: worth it only once a good part of it has been replaced.
 _REPLACED_SHARE, _REPLACED_ROWS = 0.3, 10_000
 
@@ -40,12 +45,21 @@ def merge(lake: Lake) -> None:
 
 
 def expire(lake: Lake, now: datetime, hours: int) -> None:
-    """Remove snapshots older than `hours`, then the files only they used, then files no transaction ever committed."""
+    """Remove snapshots older than `hours`, then, a day or two later, the files that nothing uses any more.
+
+    Snapshots are named one by one, and files by whole days: over an SQLite catalog DuckLake 1.0 compares times as
+    text, `2026-11-23 19:00…` with `2026-11-23T18:00…`, so that everything of the same day counts as older (measured:
+    `older_than` an hour ago removed snapshots made a second ago).
+    """
     before = now - timedelta(hours=hours)
+    midnight = before.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
     with writer_lock(lake.lock_path, wait=600), lake.engine.cursor() as cursor:
-        cursor.execute("CALL ducklake_expire_snapshots('lake', older_than => $1::TIMESTAMPTZ)", [before])
-        cursor.execute("CALL ducklake_cleanup_old_files('lake', older_than => $1::TIMESTAMPTZ)", [before])
-        cursor.execute("CALL ducklake_delete_orphaned_files('lake', older_than => $1::TIMESTAMPTZ)", [before])
+        old = [int(version) for (version,) in cursor.execute(_OLD_SNAPSHOTS, [before]).fetchall()]
+        if old:
+            # Whole numbers of our own; the function takes no parameter here.
+            cursor.execute(f"CALL ducklake_expire_snapshots('lake', versions => {old})")
+        for clean_up in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files"):
+            cursor.execute(f"CALL {clean_up}('lake', older_than => $1::TIMESTAMPTZ)", [midnight])
 
 
 def _compact(cursor: duckdb.DuckDBPyConnection, table: str, survivors: str) -> None:

@@ -1,0 +1,217 @@
+"""The lake: exactly once, one snapshot for every table, forward migrations, maintenance that disturbs no reader."""
+
+from __future__ import annotations
+
+import multiprocessing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import LakeBusy, LakeError, SnapshotGone
+from pipeline.lake import Entry, Lake, RejectedLine, Snapshot, maintain
+from pipeline.lake.lock import writer_lock
+from tests.support import NOW, add_events, make_lake, make_settings
+
+DAY = timedelta(days=1)
+
+
+def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = snapshot.fetch(getattr(snapshot, table)).to_pylist()
+    return found
+
+
+def ids(snapshot: Snapshot) -> list[str]:
+    return sorted(row["message_id"] for row in rows(snapshot, "events"))
+
+
+def test_an_event_sent_twice_is_stored_once_within_a_batch_and_between_batches(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}, {"message_id": "b"}, {"message_id": "a", "event": "Other"}])
+    again = add_events(lake, [{"message_id": "b"}, {"message_id": "c"}], key="again")
+    assert ids(lake.snapshot()) == ["a", "b", "c"]
+    assert (again.loaded, again.duplicate) == (1, 1)
+    first = next(row for row in rows(lake.snapshot(), "events") if row["message_id"] == "a")
+    assert first["event"] == "Page Viewed", "the first copy wins"
+
+
+def test_copies_count_once_only_while_their_times_lie_within_the_window(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a", "occurred_at": NOW - 100 * DAY}])
+    late = add_events(lake, [{"message_id": "a", "occurred_at": NOW - 70 * DAY}], key="30 days")
+    apart = add_events(lake, [{"message_id": "a", "occurred_at": NOW - 69 * DAY}], key="31 days")
+    assert (late.duplicate, apart.duplicate) == (1, 0)
+
+
+def test_copies_far_apart_within_one_batch_follow_the_same_rule(tmp_path: Path) -> None:
+    times = [NOW - 90 * DAY, NOW - 50 * DAY, NOW - 49 * DAY, NOW - 89 * DAY]
+    lake = make_lake(tmp_path, [{"message_id": "a", "occurred_at": time} for time in times])
+    assert len(rows(lake.snapshot(), "events")) == 2
+
+
+def test_an_unbalanced_ledger_stores_nothing(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    before = lake.snapshot().version
+    entry = Entry("s", "k", "e", 1, NOW, lines=5)
+    with pytest.raises(LakeError, match="5 lines read") as caught, lake.write(NOW) as transaction:
+        transaction.finish([entry], NOW)
+    assert caught.value.code == "ledger.unbalanced"
+    assert lake.snapshot().version == before
+
+
+def test_a_failed_batch_leaves_neither_rows_nor_ledger(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    with pytest.raises(ZeroDivisionError), lake.write(NOW) as transaction:
+        1 / len(transaction.finish([Entry("s", "k", "e", 1, NOW)], NOW).batch_id.bytes[16:])
+    assert [row["key"] for row in rows(lake.snapshot(), "objects")] == ["made.jsonl"]
+
+
+def test_a_snapshot_pins_every_table(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"customer_id": "c", "anonymous_id": "a"}])
+    pinned = lake.snapshot()
+    add_events(lake, [{"customer_id": "d", "anonymous_id": "b", "message_id": "new"}], key="later")
+    for table in ("events", "links", "objects", "batches"):
+        assert len(rows(lake.snapshot(pinned.version), table)) == 1
+        assert len(rows(lake.snapshot(), table)) == 2
+
+
+def test_links_keep_the_earliest_and_traits_the_latest_facts(tmp_path: Path) -> None:
+    def event(minute: int, customer: str, name: str | None = None, email: str | None = None) -> dict[str, Any]:
+        return {
+            "message_id": f"{minute}",
+            "customer_id": customer,
+            "anonymous_id": "visitor",
+            "received_at": NOW + timedelta(minutes=minute),
+            "trait_name": name,
+            "trait_email": email,
+        }
+
+    lake = make_lake(tmp_path, [event(5, "late", "Old", "old@example.com"), event(6, "late", "New")])
+    add_events(lake, [event(3, "early"), event(9, "never")], key="out of order")
+    links = rows(lake.snapshot(), "links")
+    assert min(links, key=lambda row: row["received_at"])["customer_id"] == "early"
+    assert "never" not in {row["customer_id"] for row in links}
+    facts = {(row["name"], row["email"]) for row in rows(lake.snapshot(), "traits")}
+    assert facts == {("Old", "old@example.com"), ("New", None)}
+
+
+def test_the_ledger_settles_objects_and_waits_before_another_try(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    read = Entry("s", "read", "1", 10, NOW, lines=1, rejected=[RejectedLine(1, "line.not_json", "Not JSON.", b"{")])
+    broken = Entry("s", "broken", "1", 10, NOW, state="rejected", last_error="object.corrupt: …")
+    flaky = Entry("s", "flaky", "1", 10, NOW, state="retrying", last_error="source.unavailable: …")
+    fresh = Entry("s", "fresh", "1", 10, NOW)
+    refs = [read, broken, flaky, fresh]
+    with lake.write(NOW) as transaction:
+        transaction.finish([read, broken, flaky], NOW)
+    assert lake.pending(refs, NOW + timedelta(seconds=10)) == [3]
+    assert lake.pending(refs, NOW + timedelta(seconds=15)) == [2, 3]
+    assert lake.waiting("s") == 1
+    assert rows(lake.snapshot(), "rejected")[0]["raw"] == b"{"
+
+
+def test_another_try_counts_and_replaces_the_one_before(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    for attempt in range(3):
+        with lake.write(NOW) as transaction:
+            transaction.finish([Entry("s", "k", "1", 1, NOW, state="retrying", last_error=f"no {attempt}")], NOW)
+    [waiting] = [row for row in rows(lake.snapshot(), "objects") if row["key"] == "k"]
+    assert (waiting["attempts"], waiting["last_error"]) == (3, "no 2")
+    with lake.write(NOW) as transaction:
+        transaction.finish([Entry("s", "k", "2", 1, NOW)], NOW)  # overwritten meanwhile: the new version counts
+    assert [row["etag"] for row in rows(lake.snapshot(), "objects") if row["key"] == "k"] == ["2"]
+
+
+def test_merging_and_compacting_change_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintain, "_REPLACED_ROWS", 5)
+    lake = make_lake(tmp_path, [])
+    for batch in range(12):
+        add_events(
+            lake,
+            [{"message_id": f"{batch} {n}", "customer_id": f"c{n}", "trait_name": f"name {batch}"} for n in range(5)],
+            key=str(batch),
+            now=NOW + timedelta(minutes=batch),
+        )
+    pinned = lake.snapshot()
+    before = ids(pinned)
+    files = len(list(tmp_path.rglob("*.parquet")))
+    maintain.merge(lake)
+    assert ids(lake.snapshot()) == before == ids(pinned)
+    assert len(rows(lake.snapshot(), "traits")) == 5
+    maintain.expire(lake, datetime.now(UTC) + 3 * DAY, hours=1)
+    assert ids(lake.snapshot()) == before
+    assert len(list(tmp_path.rglob("*.parquet"))) < files
+    with pytest.raises(SnapshotGone):
+        lake.snapshot(pinned.version)
+    with pytest.raises(SnapshotGone):
+        rows(pinned, "events")
+
+
+def test_a_recent_snapshot_survives_maintenance(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    pinned = lake.snapshot()
+    add_events(lake, [{"message_id": "b"}], key="later")
+    maintain.merge(lake)
+    maintain.expire(lake, datetime.now(UTC), hours=1)
+    assert ids(pinned) == ["a"]
+
+
+def test_days_are_utc_days_whatever_the_process_thinks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    make_lake(tmp_path, [{"occurred_at": datetime(2026, 11, 20, 20, tzinfo=UTC)}])
+    assert [path.parent.name for path in (tmp_path / "lake" / "files" / "main" / "events").rglob("*.parquet")] == [
+        "day=20"
+    ]
+
+
+def test_a_lake_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    with lake.engine.cursor() as cursor:
+        cursor.execute("INSERT INTO lake.migrations VALUES (99, now())")
+    lake.close()
+    with pytest.raises(LakeError, match="version 99"):
+        Lake.open(make_settings(tmp_path))
+
+
+def test_a_new_field_becomes_a_column_of_an_old_lake(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "old"}])
+    with lake.engine.cursor() as cursor:
+        cursor.execute("ALTER TABLE lake.events DROP COLUMN utm_term")
+    lake.close()
+    lake = Lake.open(make_settings(tmp_path))
+    add_events(lake, [{"message_id": "new", "utm_term": "x"}], key="new")
+    assert {row["message_id"]: row["utm_term"] for row in rows(lake.snapshot(), "events")} == {"old": None, "new": "x"}
+
+
+def test_a_moved_data_folder_still_opens(tmp_path: Path) -> None:
+    make_lake(tmp_path / "here", [{"message_id": "a"}]).close()
+    (tmp_path / "here").rename(tmp_path / "it's there")
+    assert ids(Lake.open(make_settings(tmp_path / "it's there")).snapshot()) == ["a"]
+
+
+def test_a_second_writer_waits_and_then_says_why(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    with (
+        lake.write(NOW) as _,
+        pytest.raises(LakeBusy, match="Another process"),
+        writer_lock(lake.lock_path, wait=0.1),
+    ):
+        pass
+
+
+def _write_many(folder: str, writer: int) -> None:
+    lake = Lake.open(make_settings(Path(folder)), threads=1)
+    for number in range(6):
+        add_events(lake, [{"message_id": f"{number} {row}"} for row in range(20)], key=f"{writer} {number}")
+
+
+def test_two_writers_at_once_store_every_event_once(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write_many, args=(str(tmp_path), number)) for number in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+        assert writer.exitcode == 0
+    found = ids(lake.snapshot())
+    assert len(found) == len(set(found)) == 120
