@@ -31,7 +31,11 @@ function options(data, typed) {
   const text = typed.trim();
   const lower = text.toLowerCase();
   const fold = (item) => `${item.label} ${item.value}`.toLowerCase();
-  const matching = data.suggestions.filter((item) => !lower || fold(item).includes(lower) || String(item.value).toLowerCase().includes(lower));
+  const known = new Set();
+  const once = (item) => { const key = `${item.field} ${item.value}`; return known.has(key) ? false : known.add(key); };
+  // What the server found for this very text, then what was proposed before anything was typed.
+  const pool = [...(data.typed === text ? data.found : []), ...data.suggestions];
+  const matching = pool.filter((item) => !lower || fold(item).includes(lower) || String(item.value).toLowerCase().includes(lower)).filter(once);
   const found = matching.slice(0, lower ? 12 : 40).map((item) => ({ ...item, op: 'is' }));
   if (!text) return { found, typed: [] };
   const said = spoken(data, text);
@@ -63,6 +67,7 @@ function highlight(root) {
 }
 
 function choose(root, item) {
+  clearTimeout(root.pause);
   root.input.value = '';
   hide(root);
   root.act({ do: 'filter', field: item.field, op: item.op, value: item.value });
@@ -91,6 +96,15 @@ function unfold(root) {
   highlight(root);
 }
 
+// More suggestions came while the list is open: keep what is highlighted.
+function refresh(root) {
+  const chosen = JSON.stringify(root.items[root.at] ?? null);
+  unfold(root);
+  const at = root.items.findIndex((item) => JSON.stringify(item) === chosen);
+  if (at >= 0) root.at = at;
+  highlight(root);
+}
+
 function inputKeys(root, event) {
   if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
     event.preventDefault();
@@ -114,7 +128,12 @@ function create(root) {
   root.menu = el('div', { class: 'menu', role: 'listbox', id: 'options', 'aria-label': 'Suggestions' });
   root.menu.hidden = true;
   root.chips = el('div', { class: 'chips', role: 'list', 'aria-label': 'Active filters' });
-  root.input.addEventListener('input', () => unfold(root));
+  root.input.addEventListener('input', () => {
+    unfold(root);
+    clearTimeout(root.pause);
+    const text = root.input.value.trim();
+    if (text.length > 1) root.pause = setTimeout(() => { if (!root.menu.hidden) root.act({ do: 'suggest', text }); }, 220);
+  });
   root.input.addEventListener('focus', () => unfold(root));
   root.input.addEventListener('click', () => { if (root.menu.hidden) unfold(root); });
   root.input.addEventListener('blur', () => hide(root));
@@ -139,6 +158,7 @@ export default function (component) {
   root.act = (action) => setTriggerValue('action', action);
   if (!root.input) create(root);
   drawChips(root);
+  if (!root.menu.hidden && data.typed && data.typed === root.input.value.trim()) refresh(root);
   const slash = (event) => {
     if (event.key !== '/' || typing(event) || event.metaKey || event.ctrlKey) return;
     event.preventDefault();

@@ -11,28 +11,22 @@ from datetime import datetime
 from typing import Any
 
 import streamlit as st
-from pipeline.questions.facets import Facet, Glance
 
+from pipeline.event import FIELD
 from pipeline.lake import Snapshot
 from pipeline.questions import activity, facets
 from pipeline.questions import timeline as timelines
 from pipeline.questions.activity import Mark
+from pipeline.questions.facets import Facet, Facets, Glance, Suggestion
 from pipeline.questions.timeline import Timeline
 from pipeline.questions.view import View
 
 Row = dict[str, Any]
 
-# The fields whose most frequent values the filter bar proposes.
-SUGGESTED = {
-    "event": 30,
-    "modal": 10,
-    "country": 20,
-    "device": 6,
-    "domain": 10,
-    "path": 30,
-    "browser": 8,
-    "referrer_domain": 10,
-}
+# The fields whose most frequent values the filter bar proposes before anything is typed, and how many of each.
+_PROPOSED = ("event", "modal", "country", "device", "domain", "path", "browser", "referrer_domain")
+_OF_EACH = 20
+_FOUND = 12
 
 
 def count(snapshot: Snapshot, view: View) -> int:
@@ -57,7 +51,7 @@ def page(snapshot: Snapshot, view: View) -> list[Row]:
 @st.cache_data(max_entries=200, show_spinner=False)
 def _page(version: int, scope: str, page: int, _snapshot: Snapshot, _view: View) -> list[Row]:
     counted = timeline(_snapshot, _view)
-    return activity.page(_snapshot, _view, counted=counted, fields=activity.ALL_FIELDS).rows
+    return activity.page(_snapshot, _view, counted=counted, fields=tuple(FIELD)).rows
 
 
 def event(snapshot: Snapshot, identifier: str, near: datetime | None) -> Row | None:
@@ -86,17 +80,40 @@ def glance(snapshot: Snapshot, view: View) -> Glance:
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _glance(version: int, scope: str, _snapshot: Snapshot, _view: View) -> Glance:
-    return facets.glance(_snapshot, _view)
+    return facets.glance(_snapshot, _view, counted=timeline(_snapshot, _view))
 
 
-def values(snapshot: Snapshot, view: View, field: str, limit: int) -> list[Facet]:
+def values(snapshot: Snapshot, view: View, field: str, limit: int) -> tuple[Facet, ...]:
     """The most frequent values of a field in the view, with their counts."""
-    return _values(snapshot.version, view.scope().query(), field, limit, snapshot, view)
+    return _values(snapshot.version, view.scope().query(), (field,), limit, snapshot, view)[field].top
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def _values(version: int, scope: str, field: str, limit: int, _snapshot: Snapshot, _view: View) -> list[Facet]:
-    return list(facets.facet(_snapshot, _view, field, limit=limit))
+def proposed(snapshot: Snapshot, view: View) -> list[Suggestion]:
+    """What the filter bar proposes: the top values of the main fields, field by field."""
+    found = _values(snapshot.version, view.scope().query(), _PROPOSED, _OF_EACH, snapshot, view)
+    return [
+        Suggestion(name, item.value, item.count)
+        for name, counted in found.items()
+        for item in counted.top
+        if item.value is not None
+    ]
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _values(
+    version: int, scope: str, fields: tuple[str, ...], limit: int, _snapshot: Snapshot, _view: View
+) -> dict[str, Facets]:
+    return facets.facets(_snapshot, _view, fields, limit)
+
+
+def found(snapshot: Snapshot, view: View, text: str) -> list[Suggestion]:
+    """The values in the view that contain what was typed."""
+    return _found(snapshot.version, view.scope().query(), text, snapshot, view)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _found(version: int, scope: str, text: str, _snapshot: Snapshot, _view: View) -> list[Suggestion]:
+    return facets.suggestions(_snapshot, _view, text, limit=_FOUND)
 
 
 def anything(snapshot: Snapshot) -> bool:

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.questions.facets import Glance
-
 from pages.parts import answers, events, words
 from pages.parts.component import Action, mount
 from pages.parts.serving import Moment, product
 from pipeline.event import FIELD
 from pipeline.questions.activity import Mark
+from pipeline.questions.facets import Glance
 from pipeline.questions.view import View
 
 _TITLES = {
@@ -79,7 +78,7 @@ def summary(glance: Glance, view: View, moment: Moment) -> dict[str, Any]:
     return {
         "total": glance.total,
         "people": glance.people,
-        "anonymous": words.share(glance.anonymous_events, glance.total),
+        "anonymous": words.share(glance.anonymous, glance.total),
         "histogram": [
             words.bucket(bucket.start, bucket.end, view) | {"count": bucket.count} for bucket in glance.histogram
         ],
@@ -88,7 +87,7 @@ def summary(glance: Glance, view: View, moment: Moment) -> dict[str, Any]:
                 "field": name,
                 "label": FIELD[name].label,
                 "title": title,
-                "values": [{"value": item.value, "count": item.count} for item in glance.facets[name]],
+                "values": [{"value": item.value, "count": item.count} for item in glance.facets[name].top],
             }
             for name, title in _TITLES.items()
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import streamlit as st
@@ -10,14 +10,16 @@ import streamlit as st
 from pages.parts import answers, download, words
 from pages.parts.component import Action, mount
 from pages.parts.serving import Moment
-from pipeline.event import FIELD, FIELDS
+from pipeline.event import FIELDS
+from pipeline.questions.facets import Suggestion
 from pipeline.questions.ranges import PRESETS, Days, Preset
 from pipeline.questions.view import View
 
 CUSTOM = "Custom"
 Go = Callable[[View], None]
 
-_RANGE, _DAYS = "range", "days"
+_RANGE, _DAYS, _TYPED = "range", "days", "typed"
+_LONGEST = 200  # characters of typed text looked for
 
 
 def range_choice(view: View, go: Go) -> None:
@@ -45,23 +47,36 @@ def day_choice(view: View, go: Go) -> None:
     st.date_input("Dates", key=_DAYS, label_visibility="collapsed", on_change=chosen, width=230, format="YYYY-MM-DD")
 
 
-def filter_bar(view: View, moment: Moment | None, act: Callable[[Action], None]) -> None:
-    """Chips and suggestions. Suggestions count the whole range, so that they stand still while filters change."""
-    suggestions: list[dict[str, Any]] = []
-    if moment is not None:
-        unfiltered = view.with_(filters=())
-        suggestions = [
-            {"field": name, "label": FIELD[name].label, "value": item.value, "count": item.count}
-            for name, limit in answers.SUGGESTED.items()
-            for item in answers.values(moment.snapshot, unfiltered, name, limit)
-            if item.value
-        ]
+def filter_bar(view: View, moment: Moment, act: Callable[[Action], None]) -> None:
+    """Chips and suggestions.
+
+    What is proposed first counts the whole range, so that it stands still while filters change; what is typed is
+    looked for in the view as it is.
+    """
+
+    def acted(action: Action) -> None:
+        if action.get("do") == "suggest":
+            st.session_state[_TYPED] = str(action.get("text", ""))[:_LONGEST]
+        else:
+            st.session_state.pop(_TYPED, None)
+            act(action)
+
+    typed = st.session_state.get(_TYPED, "")
     data = {
         "chips": [words.phrase(condition) for condition in view.filters],
-        "suggestions": suggestions,
+        "suggestions": _listed(answers.proposed(moment.snapshot, view.with_(filters=()))),
+        "typed": typed,
+        "found": _listed(answers.found(moment.snapshot, view, typed)) if typed else [],
         "fields": [{"name": f.name, "label": f.label, "ops": list(f.ops)} for f in FIELDS if f.ops],
     }
-    mount("filterbar", key="filterbar", data=data, on_action=act)
+    mount("filterbar", key="filterbar", data=data, on_action=acted)
+
+
+def _listed(suggestions: Iterable[Suggestion]) -> list[dict[str, Any]]:
+    return [
+        {"field": item.field, "label": words.label(item.field), "value": item.value, "count": item.count}
+        for item in suggestions
+    ]
 
 
 def share(view: View, moment: Moment, total: int) -> None:

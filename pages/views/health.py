@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import cast
 
 import streamlit as st
 
 from pages.parts import words
-from pages.parts.figures import Column, Kind, table, tile, tiles
+from pages.parts.figures import Column, table, tile, tiles
 from pages.parts.notice import explained
 from pages.parts.serving import clock, newest, product
 from pipeline.lake import Snapshot
@@ -115,7 +114,7 @@ def draw_geo() -> None:
 def draw_batches(now: Snapshot) -> None:
     st.subheader("Last batches", anchor=False)
     names = ("Objects", "Lines", "Loaded", "Rejected", "Seconds")
-    columns: list[Column] = [("Committed", "nowrap"), *((name, cast(Kind, "right")) for name in names)]
+    columns: list[Column] = [("Committed", "nowrap"), *((name, "right") for name in names)]
     rows = [
         [
             _time(batch["committed_at"]),
