@@ -1,0 +1,57 @@
+"""Freshness: a quiet night is no outage, and old data is never presented as current."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from pipeline.state import State
+from tests.support import NOW
+
+SECOND = timedelta(seconds=1)
+
+
+def test_before_the_first_poll(tmp_path: Path) -> None:
+    assert State(tmp_path).freshness(NOW, 180).health == "never"
+
+
+def test_a_quiet_night_is_up_to_date(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    for minute in range(60):
+        state.record("s", NOW + timedelta(minutes=minute), waiting=0, error=None, every=60)
+    fresh = state.freshness(NOW + timedelta(minutes=59, seconds=30), 180)
+    assert (fresh.health, fresh.data_through) == ("ok", NOW + timedelta(minutes=59))
+
+
+def test_a_backlog_or_an_error_holds_data_through_back(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.record("s", NOW, waiting=0, error=None, every=15)
+    state.record("s", NOW + 300 * SECOND, waiting=7, error=None, every=15)
+    fresh = state.freshness(NOW + 301 * SECOND, 180)
+    assert (fresh.health, fresh.data_through) == ("behind", NOW)
+    state.record("s", NOW + 302 * SECOND, waiting=0, error="no such bucket", every=15)
+    fresh = state.freshness(NOW + 303 * SECOND, 900)
+    assert (fresh.health, fresh.data_through, fresh.errors) == ("behind", NOW, ("s: no such bucket",))
+
+
+def test_the_source_furthest_behind_counts(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.record("slow", NOW, waiting=0, error=None, every=15)
+    state.record("quick", NOW + 100 * SECOND, waiting=0, error=None, every=15)
+    assert state.freshness(NOW + 101 * SECOND, 180).data_through == NOW
+    state.forget_others(["quick"])
+    assert state.freshness(NOW + 101 * SECOND, 180).data_through == NOW + 100 * SECOND
+
+
+def test_a_pipeline_that_stopped_polling_is_down(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.record("s", NOW, waiting=0, error=None, every=15)
+    assert state.freshness(NOW + 179 * SECOND, 180).health == "ok"
+    assert state.freshness(NOW + 181 * SECOND, 180).health == "down"
+
+
+def test_a_source_that_never_caught_up_has_no_data_through(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.record("s", NOW, waiting=3, error=None, every=15)
+    fresh = state.freshness(NOW + SECOND, 180)
+    assert (fresh.health, fresh.data_through) == ("behind", None)
