@@ -116,7 +116,7 @@ class Pipeline:
         now = self._clock()
         with (
             self._lake.write(now) as transaction,
-            _Inserter(transaction, self._settings.batch_events) as inserter,
+            _Inserter(transaction, self._enricher, self._settings.batch_events) as inserter,
         ):
             todo = [pending[position] for position in transaction.unsettled(pending)]
             if not todo:
@@ -127,7 +127,7 @@ class Pipeline:
                 entry.lines += parsed.lines
                 entry.expired += parsed.expired
                 entry.rejected += [RejectedLine(r.line, r.code, r.reason, r.raw) for r in parsed.rejected]
-                inserter.add(self._enricher.apply(parsed.table), entries)
+                inserter.add(parsed.table, entries)
             inserter.flush(entries)
             return transaction.finish(entries, self._clock()), todo[len(entries) :]
 
@@ -172,10 +172,14 @@ class Pipeline:
 
 
 class _Inserter:
-    """Gathers tables into inserts of about `rows`, each made while the next lines are being parsed."""
+    """Gathers tables into inserts of about `rows`, each enriched and made while the next lines are being parsed.
 
-    def __init__(self, transaction: Transaction, rows: int) -> None:
+    Enrichment waits for the whole insert because it works on distinct values, of which many chunks share most.
+    """
+
+    def __init__(self, transaction: Transaction, enricher: Enricher, rows: int) -> None:
         self._transaction = transaction
+        self._enricher = enricher
         self._rows = rows
         self._held: list[pa.Table] = []
         self._held_rows = 0
@@ -199,7 +203,10 @@ class _Inserter:
         self._wait()
         if self._held_rows:
             table, self._held, self._held_rows = pa.concat_tables(self._held), [], 0
-            self._running = self._thread.submit(self._transaction.insert, table, tuple(entries))
+            self._running = self._thread.submit(self._insert, table, tuple(entries))
+
+    def _insert(self, table: pa.Table, entries: Sequence[Entry]) -> None:
+        self._transaction.insert(self._enricher.apply(table), entries)
 
     def _wait(self) -> None:
         if self._running is not None:
