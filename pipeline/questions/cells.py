@@ -38,11 +38,15 @@ def utc_text(times: pa.Array) -> pa.Array:
 
 def local_text(times: pa.Array, zone: ZoneInfo) -> pa.Array:
     """Times in `zone` as ISO 8601 text with the offset: `2026-11-23T15:30:00.000000+01:00`."""
-    seconds = _offsets(times, zone)
-    shifted = pc.add(times.cast(pa.timestamp("us")), pc.multiply(seconds, 1_000_000).cast(pa.duration("us")))
-    encoded = seconds.dictionary_encode()
-    spelt = pa.array([_offset_text(offset) for offset in encoded.dictionary.to_pylist()], pa.string())
-    return pc.binary_join_element_wise(_iso(shifted), spelt.take(encoded.indices), "")
+    offsets = _offsets(times, zone).dictionary_encode()
+    spelt = pa.array([_offset_text(offset) for offset in offsets.dictionary.to_pylist()], pa.string())
+    return pc.binary_join_element_wise(_iso(local_time(times, zone)), spelt.take(offsets.indices), "")
+
+
+def local_time(times: pa.Array, zone: ZoneInfo) -> pa.Array:
+    """Times as a clock in `zone` shows them, without a zone."""
+    ahead = pc.multiply(_offsets(times, zone), 1_000_000).cast(pa.duration("us"))
+    return pc.add(times.cast(pa.timestamp("us")), ahead)
 
 
 def _offsets(times: pa.Array, zone: ZoneInfo) -> pa.Array:

@@ -40,19 +40,29 @@ def columns() -> tuple[str, ...]:
     return (*EXPORTED[:after], LOCAL_TIME, *EXPORTED[after:])
 
 
-def batches(snapshot: Snapshot, view: View) -> Iterator[pa.RecordBatch]:
-    """The whole view with every field (`SCHEMA`), newest first, in flat memory. Closing it stops the reading."""
+def batches(snapshot: Snapshot, view: View, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+    """The whole view with every field (`SCHEMA`), newest first, in flat memory. Closing it stops the reading.
+
+    `progress` is called after each batch has been taken.
+    """
     counted = timeline(snapshot, view)
+    done, total = 0, counted.total
     for part in slices(snapshot, view, counted, _SLICE):
         events = matching(snapshot, view, EXPORTED, within=part.bounds)
         for batch in snapshot.stream(newest_first(events).select(*EXPORTED), _BATCH):
             yield batch.cast(SCHEMA)
+            done += len(batch)
+            if progress is not None:
+                progress(done, total)
 
 
-def csv(snapshot: Snapshot, view: View, *, bom: bool = False) -> Iterator[bytes]:
-    """The file in pieces: UTF-8 (with a byte order mark if asked), RFC 4180, a header of field names."""
+def csv(snapshot: Snapshot, view: View, *, bom: bool = False, progress: Progress | None = None) -> Iterator[bytes]:
+    """The file in pieces: UTF-8 (with a byte order mark if asked), RFC 4180, a header of field names.
+
+    Closing the iterator, or an exception from `progress`, stops the reading.
+    """
     header = (BOM if bom else b"") + csv_header(columns())
-    for batch in batches(snapshot, view):
+    for batch in batches(snapshot, view, progress):
         yield header + csv_lines(_csv_columns(batch, view))
         header = b""
     if header:
@@ -61,14 +71,12 @@ def csv(snapshot: Snapshot, view: View, *, bom: bool = False) -> Iterator[bytes]
 
 def parquet(snapshot: Snapshot, view: View, path: Path, progress: Progress | None = None) -> int:
     """Write a typed file (`SCHEMA`) and return its rows. An exception from `progress` cancels; no file is left."""
-    done, total = 0, timeline(snapshot, view).total if progress is not None else 0
+    rows = 0
     with replacing(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
-        for batch in batches(snapshot, view):
+        for batch in batches(snapshot, view, progress):
             writer.write_batch(batch)
-            done += len(batch)
-            if progress is not None:
-                progress(done, total)
-    return done
+            rows += len(batch)
+    return rows
 
 
 @contextmanager
