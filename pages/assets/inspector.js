@@ -1,5 +1,8 @@
 // One event, opened. The sections and their fields come from the declaration of an event (`data.schema`).
 
+// What a row of the list does not carry; the server adds it a moment later.
+const JOINED = new Set(['person', 'name', 'email']);
+
 function valueTools(act, field, label, value) {
   const filter = (op, name, text) => iconButton(name, text, (event) => { event.stopPropagation(); act({ do: 'filter', ...field, op, value }); });
   const tools = el('span', { class: 'tools' }, copyButton(label, String(value)));
@@ -9,6 +12,7 @@ function valueTools(act, field, label, value) {
 
 function shownValue(record, field) {
   const value = record[field.name];
+  if (record.partial && value === null && JOINED.has(field.name)) return el('span', { class: 'v' }, el('span', { class: 'bone line' }));
   if (field.name === 'customer_id' && !value) return el('span', { class: 'v muted', text: 'Anonymous' });
   if (value === null || value === undefined || value === '') return el('span', { class: 'v muted', text: '—' });
   const text = String(value);
@@ -22,7 +26,7 @@ function shownValue(record, field) {
 function fieldRow(act, record, field) {
   const value = record[field.name];
   const empty = value === null || value === undefined || value === '';
-  if (empty && (field.optional || (field.customers && !record.customer_id))) return null;
+  if (empty && !(record.partial && JOINED.has(field.name)) && (field.optional || (field.customers && !record.customer_id))) return null;
   const row = el('div', { class: `row${field.pinned && !empty ? ' pinned' : ''}` }, el('span', { class: 'k', text: field.label }), shownValue(record, field));
   if (!empty) row.append(valueTools(act, { field: field.name, filterable: field.filterable }, field.label, value));
   return row;
@@ -60,7 +64,8 @@ function metadata(act, record) {
 
 function goButtons(data, record) {
   const out = el('div', { class: 'go' });
-  const who = record.person ?? '';
+  // As "person" in docs/semantics.md has it, but for links, which the server knows.
+  const who = record.person ?? (record.customer_id ? `c:${record.customer_id}` : `a:${record.anonymous_id}`);
   const profile = record.customer_id ? `?customer=${encodeURIComponent(record.customer_id)}` : `?person=${encodeURIComponent(who)}`;
   out.append(el('a', { class: 'button', href: `${data.profile}${profile}`, target: '_self' }, icon('person'), 'Profile'));
   out.append(el('button', { class: 'button', type: 'button', on: { click: () => data.act({ do: 'person', value: who }) } }, icon('pulse'), 'All activity'));
@@ -87,11 +92,11 @@ function rawView(data, record) {
 }
 
 function neighbourSteps(data, record) {
-  const near = data.event && data.event.event_id === record.event_id ? data.near : null;
-  const step = (id, name, label) => el('button', { class: 'button', type: 'button', disabled: !id, title: `${label} event of this person`, on: { click: () => data.act({ do: 'open', id }) } },
-    name === 'left' ? icon(name) : null, label, name === 'right' ? icon(name) : null);
+  const edge = data.edge && data.edge.id === record.event_id ? data.edge.to : null;
+  const step = (to, name, label) => el('button', { class: 'button', type: 'button', disabled: edge === to, title: `The ${to} event of this person`, on: { click: () => data.act({ do: 'step', to }) } },
+    name === 'left' ? icon(name) : null, edge === to ? `No ${to} event` : label, name === 'right' ? icon(name) : null);
   return el('div', { class: 'steps', role: 'group', 'aria-label': 'This person’s events' },
-    step(near?.previous, 'left', 'Previous'), step(near?.next, 'right', 'Next'));
+    step('previous', 'left', 'Previous'), step('next', 'right', 'Next'));
 }
 
 function inspector(data, record) {

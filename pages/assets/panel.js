@@ -21,7 +21,7 @@ function show(root) {
   if (record) {
     const settled = data.event?.event_id === record.event_id;
     const full = settled ? data.event : record;
-    const key = JSON.stringify([full, settled ? data.near : null, settled ? data.raw : null, data.schema]);
+    const key = JSON.stringify([full, settled ? data.edge : null, settled ? data.raw : null, data.schema]);
     paint(root, key, () => inspector(data, full), full.event);
   } else if (data.missing) {
     const nodes = () => [el('div', { class: 'head' }, el('h2', { text: 'Event not found' })), el('div', { class: 'notice' }, icon('warning'), el('span', { text: data.missing })),

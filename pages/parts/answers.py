@@ -12,7 +12,6 @@ from typing import Any
 
 import streamlit as st
 
-from pipeline.event import FIELD
 from pipeline.lake import Snapshot
 from pipeline.questions import activity, facets
 from pipeline.questions import timeline as timelines
@@ -44,14 +43,17 @@ def _timeline(version: int, scope: str, _snapshot: Snapshot, _view: View) -> Tim
 
 
 def page(snapshot: Snapshot, view: View) -> list[Row]:
-    """The rows of the view's page, newest first, whole: a click then needs no question to show one."""
+    """The rows of the view's page, newest first, with all that is stored of each, so that a click shows it at once.
+
+    Who the person is takes a join over everybody; it is asked for the one event that is opened.
+    """
     return _page(snapshot.version, view.scope().query(), view.page, snapshot, view)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _page(version: int, scope: str, page: int, _snapshot: Snapshot, _view: View) -> list[Row]:
     counted = timeline(_snapshot, _view)
-    return activity.page(_snapshot, _view, counted=counted, fields=tuple(FIELD)).rows
+    return activity.page(_snapshot, _view, counted=counted, fields=activity.STORED_FIELDS).rows
 
 
 def event(snapshot: Snapshot, identifier: str, near: datetime | None) -> Row | None:

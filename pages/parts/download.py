@@ -20,7 +20,7 @@ from pages.parts.serving import clock, product
 from pages.parts.words import first_and_last
 from pipeline.errors import ActivityError, LakeError, QuestionError, SnapshotGone
 from pipeline.lake import Snapshot
-from pipeline.questions import export
+from pipeline.questions import export, workbook
 from pipeline.questions.view import View
 
 _TYPES = {
@@ -28,6 +28,8 @@ _TYPES = {
     "parquet": "application/vnd.apache.parquet",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+# Streamlit would gzip what has no encoding, on the event loop that every page shares; on one machine it saves nothing.
+_AS_IS = {"content-encoding": "identity"}
 FORMATS = {
     "csv": ("CSV", "Opens anywhere; times in UTC and your zone"),
     "parquet": ("Parquet", "Typed, for analysis tools"),
@@ -54,7 +56,7 @@ async def serve(request: Request) -> Response:
     try:
         view, snapshot = await run_in_threadpool(_asked, request.url.query)
         name = file_name(view, suffix)
-        headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+        headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store", **_AS_IS}
         if suffix == "csv":
             chunks = export.csv(snapshot, view)
             first = await run_in_threadpool(next, chunks, b"")
@@ -92,7 +94,7 @@ def _spooled(snapshot: Snapshot, view: View, suffix: str) -> Path:
         if suffix == "parquet":
             export.parquet(snapshot, view, target)
         else:
-            export.xlsx(snapshot, view, target)
+            workbook.xlsx(snapshot, view, target)
     except BaseException:
         target.unlink(missing_ok=True)
         raise

@@ -80,6 +80,7 @@ def record(row: Mapping[str, Any], view: View, *, whole: bool = False) -> dict[s
         values[field.name] = words.iso(value) if isinstance(value, datetime) else None if value is None else str(value)
     at: datetime = row["occurred_at"]
     values["line"] = row.get("line")
+    values["partial"] = "person" not in row
     values["time"] = words.short_time(at, view)
     values["time_full"] = words.iso(at)
     values["time_long"] = words.long_time(at, view.zone, values["timezone"])

@@ -11,7 +11,6 @@ from pages.parts import answers, events, words
 from pages.parts.component import Action, mount
 from pages.parts.serving import Moment, product
 from pipeline.event import FIELD
-from pipeline.questions.activity import Mark
 from pipeline.questions.facets import Glance
 from pipeline.questions.view import View
 
@@ -30,12 +29,11 @@ _GLANCE_RULE = (
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open event: its row, the person's events around it, and the raw line once asked for."""
+    """An open event: its row, the raw line once asked for, and whether it is the person's first or last event."""
 
     row: answers.Row
-    previous: Mark | None
-    next: Mark | None
     raw: dict[str, Any] | None = None
+    edge: dict[str, str] | None = None
 
 
 def panel(
@@ -55,16 +53,12 @@ def panel(
         "crm": product().settings.customer_url or "",
         "schema": events.schema(),
         "event": events.record(opened.row, view, whole=True) if opened else None,
-        "near": {"previous": _id(opened.previous), "next": _id(opened.next)} if opened else None,
+        "edge": opened.edge if opened else None,
         "raw": opened.raw if opened else None,
         "glance": summary,
         "missing": missing,
     }
     mount("panel", key="panel", data=data, scripts=("inspector.js", "glance.js"), on_action=act)
-
-
-def _id(mark: Mark | None) -> str | None:
-    return mark.event_id if mark else None
 
 
 def command(view: View, moment: Moment, verb: str = "count", rest: str = "") -> str:

@@ -16,7 +16,7 @@ from pages.parts.notice import explained, notice, waiting_for_data
 from pages.parts.raw import raw_line
 from pages.parts.serving import Moment, moment, product
 from pages.parts.toolbar import filter_bar, range_choice, share
-from pipeline.errors import QuestionError, SnapshotGone
+from pipeline.errors import ActivityError, SnapshotGone
 from pipeline.questions.activity import ROWS
 from pipeline.questions.view import View
 
@@ -24,7 +24,7 @@ Act = Callable[[Action], None]
 
 _HEIGHT = "calc(100vh - 206px)"
 _MANY = 2_000
-_WARM, _RAW, _TIMES, _REFUSED = "warm", "raw", "times", "refused"
+_WARM, _RAW, _EDGE, _TIMES, _REFUSED = "warm", "raw", "edge", "times", "refused"
 
 
 def go(view: View) -> None:
@@ -33,15 +33,32 @@ def go(view: View) -> None:
     address.write(view)
 
 
-def act_on(view: View, action: Action) -> None:
+def act_on(view: View, now: Moment, action: Action) -> None:
     """Answer what the reader did in one of the components."""
-    if action.get("do") == "raw":
-        st.session_state[_RAW] = action.get("id")
-        return
     try:
-        go(address.after(view, action))
-    except QuestionError as error:
+        match action:
+            case {"do": "raw", "id": str(event)}:
+                st.session_state[_RAW] = event
+            case {"do": "step", "to": "previous" | "next" as to} if view.event is not None:
+                step(view, now, to)
+            case _:
+                go(address.after(view, action))
+    except ActivityError as error:
         st.session_state[_REFUSED] = str(error)
+
+
+def step(view: View, now: Moment, to: str) -> None:
+    """Open the person's event before or after the open one; at either end, say so."""
+    row = opened_row(view, now)
+    if row is None:
+        return
+    previous, following = answers.neighbours(now.snapshot, row)
+    mark = previous if to == "previous" else following
+    if mark is None:
+        st.session_state[_EDGE] = {"id": row["event_id"], "to": to}
+        return
+    known_times()[mark.event_id] = mark.occurred_at
+    go(view.with_(event=mark.event_id))
 
 
 @st.fragment
@@ -60,7 +77,7 @@ def page() -> None:
 
 def draw(view: View, now: Moment) -> None:
     def act(action: Action) -> None:
-        act_on(view, action)
+        act_on(view, now, action)
 
     first = _WARM not in st.session_state
     toolbar = st.container(horizontal=True, vertical_alignment="center", key="toolbar")
@@ -162,15 +179,19 @@ def draw_panel(view: View, now: Moment, act: Act) -> None:
         facts = panel.summary(answers.glance(now.snapshot, view), view, now)
         panel.panel(view, height=_HEIGHT, act=act, summary=facts)
         return
-    row = answers.event(now.snapshot, view.event, known_times().get(view.event))
+    row = opened_row(view, now)
     if row is None:
         text = "No event has this id in the data shown. It may be newer than this view, or past its retention."
         panel.panel(view, height=_HEIGHT, act=act, missing=text)
         return
-    before, after = answers.neighbours(now.snapshot, row)
-    known_times().update({mark.event_id: mark.occurred_at for mark in (before, after) if mark})
     raw = raw_line(row, now.snapshot) if st.session_state.get(_RAW) == view.event else None
-    panel.panel(view, height=_HEIGHT, act=act, opened=panel.Opened(row, before, after, raw))
+    panel.panel(view, height=_HEIGHT, act=act, opened=panel.Opened(row, raw, st.session_state.get(_EDGE)))
+
+
+def opened_row(view: View, now: Moment) -> answers.Row | None:
+    if view.event is None:
+        return None
+    return answers.event(now.snapshot, view.event, known_times().get(view.event))
 
 
 def known_times() -> dict[str, datetime]:
