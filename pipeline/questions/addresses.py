@@ -13,6 +13,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import ibis
 import ibis.expr.types as ir
 
+from pipeline.questions.functions import among
+
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _MAPPED = "::ffff:"  # how an IPv4-mapped address is written in practice
 _MAPPED_NETWORK = IPv6Network("::ffff:0:0/96")
@@ -31,17 +33,6 @@ def mapped(others: Iterable[str]) -> dict[str, str]:
     """Of the addresses that hold a colon, the IPv4-mapped ones, each with its IPv4 spelling."""
     read = ((text, _unmapped(text)) for text in others)
     return {text: str(parsed) for text, parsed in read if isinstance(parsed, IPv4Address)}
-
-
-def among(address: ir.StringValue, chosen: Iterable[str]) -> ir.BooleanValue:
-    """Whether `address` is one of many addresses.
-
-    They travel as one text, since a literal for each would take seconds to compile; no address holds a line feed.
-    """
-    lines = "\n".join(chosen)
-    if not lines:
-        return ibis.literal(False)
-    return address.isin(ibis.literal(lines).split("\n").unnest().name("address").as_table().address)
 
 
 def unmapped(address: ir.StringValue) -> ir.StringValue:

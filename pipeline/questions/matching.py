@@ -17,7 +17,7 @@ import ibis.expr.types as ir
 from pipeline.event import NUMBER, Op
 from pipeline.questions import addresses
 from pipeline.questions.filters import Filter, field_type, metadata_key
-from pipeline.questions.functions import json_is_text, json_text
+from pipeline.questions.functions import among, json_is_text, json_text
 from pipeline.questions.people import of_people, with_people
 from pipeline.questions.ranges import Bounds
 from pipeline.questions.snapshot import Snapshot
@@ -117,7 +117,7 @@ def _address_matches(
     if not mapped:
         return matches
     chosen = [text for text, ipv4 in mapped.items() if any(_ipv4_matches(ipv4, op, value) for value in values)]
-    return ibis.cases((addresses.among(address, mapped), addresses.among(address, chosen)), else_=matches)
+    return ibis.cases((among(address, mapped), among(address, chosen)), else_=matches)
 
 
 def _ipv4_matches(ipv4: str, op: Op, value: str) -> bool:
@@ -128,8 +128,7 @@ def _ipv4_matches(ipv4: str, op: Op, value: str) -> bool:
 
 def _spellings(snapshot: Snapshot, events: ir.Table) -> list[str]:
     """The distinct addresses that hold a colon: IPv6, whose many spellings only a library tells apart."""
-    texts = snapshot.fetch(events.filter(events.ip.contains(":")).select("ip").distinct())["ip"].to_pylist()
-    return [text for text in texts if "\n" not in text]
+    return [str(text) for text in snapshot.fetch(events.filter(events.ip.contains(":")).select("ip").distinct())["ip"]]
 
 
 def _number(field: str, events: ir.Table) -> ir.NumericValue:

@@ -12,6 +12,7 @@ from collections.abc import Collection
 import ibis
 import ibis.expr.types as ir
 
+from pipeline.questions.functions import among
 from pipeline.questions.snapshot import Snapshot
 
 JOINED = frozenset({"person", "name", "email"})
@@ -71,11 +72,22 @@ def of_people(snapshot: Snapshot, events: ir.Table, people: Collection[str]) -> 
     """Whether `person` is one of `people`, asked without the join: by the ids that stand for those people."""
     customers = [person.removeprefix(CUSTOMER) for person in people if person.startswith(CUSTOMER)]
     visitors = [person.removeprefix(VISITOR) for person in people if person.startswith(VISITOR)]
-    links = snapshot.links
-    told = links.filter(links.anonymous_id.isin(visitors) | links.customer_id.isin(customers)).anonymous_id
-    first = first_links(links.filter(links.anonymous_id.isin(told)))
-    first_of = {row["anonymous_id"]: row["customer_id"] for row in snapshot.fetch(first).to_pylist()}
-    anonymous = [visitor for visitor, customer in first_of.items() if customer in set(customers)]
-    anonymous += [visitor for visitor in visitors if visitor not in first_of]
+    first = _first_customers(snapshot, customers, visitors)
+    anonymous = [visitor for visitor, customer in first.items() if customer in set(customers)]
+    anonymous += [visitor for visitor in visitors if visitor not in first]
     customer_id = events.customer_id.nullif("")
-    return customer_id.isin(customers) | (customer_id.isnull() & events.anonymous_id.nullif("").isin(anonymous))
+    return among(customer_id, customers) | (customer_id.isnull() & among(events.anonymous_id.nullif(""), anonymous))
+
+
+def visitors_of(snapshot: Snapshot, customer_id: str) -> list[str]:
+    """The anonymous ids that were first linked to a customer, in order."""
+    first = _first_customers(snapshot, [customer_id], [])
+    return sorted(visitor for visitor, customer in first.items() if customer == customer_id)
+
+
+def _first_customers(snapshot: Snapshot, customers: Collection[str], visitors: Collection[str]) -> dict[str, str]:
+    """The first customer of each of `visitors` and of each visitor ever linked to any of `customers`."""
+    links = snapshot.links
+    told = links.filter(among(links.anonymous_id, visitors) | among(links.customer_id, customers)).anonymous_id
+    rows = snapshot.fetch(first_links(links.filter(links.anonymous_id.isin(told)))).to_pylist()
+    return {row["anonymous_id"]: row["customer_id"] for row in rows}
