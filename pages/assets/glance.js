@@ -121,17 +121,24 @@ function bones() {
   });
 }
 
+function pickList(data, list) {
+  const rows = list.items.map((item) => el('div', { class: 'pick' }, el('button', { type: 'button', disabled: !item.action, on: { click: () => data.act(item.action) } },
+    item.event ? dot(item.event) : null, el('span', { class: 'name', text: item.text, title: item.text }), el('span', { class: 'count always', text: item.note }))));
+  return [el('h3', { text: list.title }), el('div', { class: 'bars' }, ...rows)];
+}
+
 function glance(data) {
-  const head = el('div', { class: 'head' }, el('h2', { text: 'This view at a glance' }));
   const facts = data.glance;
+  const head = el('div', { class: 'head' }, el('h2', { text: facts?.heading ?? 'This view at a glance' }));
   if (!facts) return [head, ...bones()];
-  const tile = (label, value, title) => el('div', { class: 'tile', title }, el('div', { class: 'label', text: label }), el('div', { class: 'value', text: value }));
+  const tile = (item) => el('div', { class: 'tile', title: item.title }, el('div', { class: 'label', text: item.label }), el('div', { class: 'value', text: item.value }));
   return [
     head,
-    el('div', { class: 'tiles' }, tile('People', number(facts.people), 'Customers and visitors, each counted once'), tile('Anonymous events', facts.anonymous, 'Events without a customer ID')),
+    facts.tiles.length ? el('div', { class: 'tiles' }, ...facts.tiles.map(tile)) : null,
     ...(facts.total ? [histogram(data, facts.histogram)] : []),
+    ...facts.lists.filter((list) => list.items.length).flatMap((list) => pickList(data, list)),
     ...facts.facets.filter((facet) => facet.values.length).flatMap((facet) => facetList(data, facet)),
     el('div', { class: 'hint' }, el('span', {}, el('kbd', { text: '↑' }), ' ', el('kbd', { text: '↓' }), ' move'), el('span', {}, el('kbd', { text: 'Enter' }), ' opens'), el('span', {}, el('kbd', { text: 'Esc' }), ' closes'), el('span', {}, el('kbd', { text: '/' }), ' filters')),
     howNote(facts.how),
-  ];
+  ].filter(Boolean);
 }

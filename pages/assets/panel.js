@@ -1,6 +1,8 @@
 // The panel beside the list, always there: the inspector when an event is open, else the view at a glance.
 // A click in the list opens it here at once; what the server adds (neighbours, raw line) follows.
 
+const GLANCE = 'At a glance';
+
 function paint(root, key, nodes, heading) {
   if (root.key === key) return;
   const same = root.heading === heading;
@@ -28,7 +30,7 @@ function show(root) {
       el('div', { class: 'go' }, el('button', { class: 'button', type: 'button', on: { click: () => data.close() } }, 'Back to the view'))];
     paint(root, data.missing, nodes, 'Event not found');
   } else {
-    paint(root, JSON.stringify(data.glance), () => glance(data), 'This view at a glance');
+    paint(root, JSON.stringify(data.glance), () => glance(data), GLANCE);
   }
 }
 
@@ -51,7 +53,7 @@ export default function (component) {
   const opened = (event) => { root.wanted = { id: event.detail.event_id, record: event.detail, at: Date.now() }; show(root); };
   const closed = () => { root.wanted = { id: null, record: null, at: Date.now() }; show(root); };
   const keys = (event) => {
-    if (event.key === 'Escape' && !typing(event) && !event.defaultPrevented && root.heading !== 'This view at a glance') root.data.close();
+    if (event.key === 'Escape' && !typing(event) && !event.defaultPrevented && root.heading !== GLANCE) root.data.close();
   };
   document.addEventListener('activity:open', opened);
   document.addEventListener('activity:close', closed);

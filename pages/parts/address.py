@@ -5,7 +5,7 @@ So Back, reload, bookmarks and links need nothing of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -30,14 +30,15 @@ def query() -> str:
     return urlencode([(name, value) for name in given for value in given.get_all(name)])
 
 
-def read(now: datetime, zone: ZoneInfo) -> View:
-    """Raises `QuestionError` for what the URL says and nobody understands."""
-    return View.parse(query(), now=now, zone=zone)
+def read(now: datetime, zone: ZoneInfo, also: Collection[str] = ()) -> View:
+    """Raises `QuestionError` for what the URL says and nobody understands; `also` are the page's own parameters."""
+    return View.parse(query(), now=now, zone=zone, also=also)
 
 
-def write(view: View) -> None:
-    """Go to another view; the browser keeps the one before for Back."""
-    st.query_params.from_dict(parse_qs(view.query(), keep_blank_values=True))
+def write(view: View, also: Mapping[str, str] | None = None, without: Collection[str] = ()) -> None:
+    """Go to another view, in one step of the browser's history; `also` are the page's own parameters."""
+    given = parse_qs(view.query(), keep_blank_values=True)
+    st.query_params.from_dict({**(also or {}), **{name: given[name] for name in given if name not in without}})
 
 
 def as_of() -> int | None:

@@ -13,9 +13,10 @@ from typing import Any
 import streamlit as st
 
 from pipeline.lake import Snapshot
-from pipeline.questions import activity, facets
+from pipeline.questions import activity, customers, facets
 from pipeline.questions import timeline as timelines
 from pipeline.questions.activity import Mark
+from pipeline.questions.customers import Found, Profile
 from pipeline.questions.facets import Facet, Facets, Glance, Suggestion
 from pipeline.questions.timeline import Timeline
 from pipeline.questions.view import View
@@ -126,3 +127,22 @@ def anything(snapshot: Snapshot) -> bool:
 @st.cache_data(max_entries=50, show_spinner=False)
 def _anything(version: int, _snapshot: Snapshot) -> bool:
     return bool(_snapshot.fetch(_snapshot.events.event_id.as_table().limit(1)).num_rows)
+
+
+def people(snapshot: Snapshot, text: str) -> list[Found]:
+    """The people whose id, name or email contains the text."""
+    return _people(snapshot.version, text, snapshot)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _people(version: int, text: str, _snapshot: Snapshot) -> list[Found]:
+    return customers.search(_snapshot, text)
+
+
+def profile(snapshot: Snapshot, person: str) -> Profile | None:
+    return _profile(snapshot.version, person, snapshot)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _profile(version: int, person: str, _snapshot: Snapshot) -> Profile | None:
+    return customers.profile(_snapshot, person)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.parts import words
 from pages.parts.component import ASSETS
+from pages.parts.notice import notice
 from pages.parts.serving import clock, product
 from pipeline.errors import ActivityError
 from pipeline.state import Freshness
@@ -48,3 +49,16 @@ def _said(fresh: Freshness) -> str:
 def _mark(health: str, text: str) -> str:
     kind = {"never": "behind"}.get(health, health)
     return f'<div class="freshness {escape(kind)}" role="status"><i></i>{escape(text)}</div>'
+
+
+@st.fragment(run_every=_REFRESH)
+def stale_banner() -> None:
+    """Old data is never presented as current: say so where it is read, and what to do."""
+    installation = product()
+    fresh = installation.state.freshness(clock(), installation.settings.late_after)
+    if fresh.health == "down":
+        text = "The pipeline is not running, so nothing newer arrives. Start it: python -m pipeline run"
+        notice(f"{_said(fresh)}. {text}", key="stale", tone="late")
+    elif fresh.health == "behind":
+        why = fresh.errors[0] if fresh.errors else "The pipeline is still catching up."
+        notice(f"{_said(fresh)}. {why}", key="stale", tone="late")

@@ -70,20 +70,35 @@ def command(view: View, moment: Moment, verb: str = "count", rest: str = "") -> 
 def summary(glance: Glance, view: View, moment: Moment) -> dict[str, Any]:
     """The glance as JSON: exact counts as numbers, the share in words, buckets with what brushing them selects."""
     return {
+        "heading": "This view at a glance",
         "total": glance.total,
-        "people": glance.people,
-        "anonymous": words.share(glance.anonymous, glance.total),
-        "histogram": [
-            words.bucket(bucket.start, bucket.end, view) | {"count": bucket.count} for bucket in glance.histogram
-        ],
-        "facets": [
+        "tiles": [
+            {"label": "People", "value": f"{glance.people:,}", "title": "Customers and visitors, each counted once"},
             {
-                "field": name,
-                "label": FIELD[name].label,
-                "title": title,
-                "values": [{"value": item.value, "count": item.count} for item in glance.facets[name].top],
-            }
-            for name, title in _TITLES.items()
+                "label": "Anonymous events",
+                "value": words.share(glance.anonymous, glance.total),
+                "title": "Events without a customer ID",
+            },
         ],
+        "histogram": bars(glance, view),
+        "lists": [],
+        "facets": facets(glance),
         "how": {"rule": _GLANCE_RULE, "commands": [command(view, moment), command(view, moment, "facets", "event")]},
     }
+
+
+def bars(glance: Glance, view: View) -> list[dict[str, Any]]:
+    return [words.bucket(bar.start, bar.end, view) | {"count": bar.count} for bar in glance.histogram]
+
+
+def facets(glance: Glance) -> list[dict[str, Any]]:
+    """The top values of each main field, each a click from being a filter."""
+    return [
+        {
+            "field": name,
+            "label": FIELD[name].label,
+            "title": title,
+            "values": [{"value": item.value, "count": item.count} for item in glance.facets[name].top],
+        }
+        for name, title in _TITLES.items()
+    ]

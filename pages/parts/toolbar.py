@@ -47,8 +47,8 @@ def day_choice(view: View, go: Go) -> None:
     st.date_input("Dates", key=_DAYS, label_visibility="collapsed", on_change=chosen, width=230, format="YYYY-MM-DD")
 
 
-def filter_bar(view: View, moment: Moment, act: Callable[[Action], None]) -> None:
-    """Chips and suggestions.
+def filter_bar(view: View, moment: Moment, act: Callable[[Action], None], *, within: View | None = None) -> None:
+    """Chips and suggestions; `within` is what suggestions count where it is not the whole range.
 
     What is proposed first counts the whole range, so that it stands still while filters change; what is typed is
     looked for in the view as it is.
@@ -64,9 +64,9 @@ def filter_bar(view: View, moment: Moment, act: Callable[[Action], None]) -> Non
     typed = st.session_state.get(_TYPED, "")
     data = {
         "chips": [words.phrase(condition) for condition in view.filters],
-        "suggestions": _listed(answers.proposed(moment.snapshot, view.with_(filters=()))),
+        "suggestions": _listed(answers.proposed(moment.snapshot, within or view.with_(filters=()))),
         "typed": typed,
-        "found": _listed(answers.found(moment.snapshot, view, typed)) if typed else [],
+        "found": _listed(answers.found(moment.snapshot, within or view, typed)) if typed else [],
         "fields": [{"name": f.name, "label": f.label, "ops": list(f.ops)} for f in FIELDS if f.ops],
     }
     mount("filterbar", key="filterbar", data=data, on_action=acted)

@@ -1,1 +1,183 @@
-"""Pipeline."""
+"""Customers: find a person by id, email or name; then everything they did, before and after registering."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from pages.parts import address, answers, listing, person
+from pages.parts.component import mount
+from pages.parts.figures import Column, table
+from pages.parts.notice import explained, notice
+from pages.parts.serving import Moment, moment, product
+from pages.parts.toolbar import filter_bar, share
+from pages.parts.words import clock_time, counted
+from pipeline.errors import SnapshotGone
+from pipeline.event import Op
+from pipeline.questions.customers import Profile
+from pipeline.questions.filters import Filter
+from pipeline.questions.people import CUSTOMER
+from pipeline.questions.view import View
+
+_HEIGHT = "max(320px, calc(100vh - 366px))"
+_OWN = ("customer", "person", "q")
+_MOST_ACTIVE = 20
+_SEARCH = "search"
+
+
+@st.fragment
+def page() -> None:
+    with explained("problem"):
+        now = moment(address.as_of())
+        asked = address.read(now.now, product().settings.zone, _OWN)
+        who = wanted()
+        draw_search(now)
+        if st.query_params.get("q"):
+            draw_found(now, st.query_params["q"])
+        elif who is None:
+            draw_most_active(now)
+        else:
+            draw_person(asked, now, who)
+
+
+def wanted() -> str | None:
+    """The person the URL names: `?customer=ID`, or `?person=` with `c:ID` or `a:ID`."""
+    customer = st.query_params.get("customer")
+    return f"{CUSTOMER}{customer}" if customer else st.query_params.get("person") or None
+
+
+def link(who: str) -> str:
+    name = "customer" if who.startswith(CUSTOMER) else "person"
+    return f"customers?{urlencode({name: who.removeprefix(CUSTOMER)})}"
+
+
+def draw_search(now: Moment) -> None:
+    st.session_state[_SEARCH] = st.query_params.get("q", "")
+
+    def searched() -> None:
+        text = st.session_state[_SEARCH].strip()
+        st.query_params.from_dict({"q": text} if text else {})
+
+    st.text_input(
+        "Find a customer",
+        key=_SEARCH,
+        placeholder="Find a customer by ID, email or name",
+        icon=":material/search:",
+        label_visibility="collapsed",
+        on_change=searched,
+    )
+
+
+def draw_found(now: Moment, text: str) -> None:
+    zone = product().settings.zone
+    found = answers.people(now.snapshot, text)
+    columns: list[Column] = [
+        ("Customer", "link"),
+        ("Name", "text"),
+        ("Email", "text"),
+        ("Events", "right"),
+        ("Last seen", "nowrap"),
+    ]
+    rows = [
+        [
+            {"text": each.person.removeprefix(CUSTOMER), "href": link(each.person)},
+            each.name,
+            each.email,
+            f"{each.events:,}",
+            clock_time(each.last_seen, zone, now.now),
+        ]
+        for each in found
+    ]
+    empty = f"Nobody’s ID, name or email contains “{text}”. Part of it is enough, whatever the case."
+    table(columns, rows, key="found", label="People found", empty=empty, height="calc(100vh - 170px)")
+
+
+def draw_most_active(now: Moment) -> None:
+    zone = product().settings.zone
+    st.subheader("Most active in the last 14 days", anchor=False)
+    view = View(now.now, zone, filters=(address.KNOWN_CUSTOMERS, address.NO_BOTS))
+    rows = [
+        [{"text": item.value, "href": link(f"{CUSTOMER}{item.value}")}, f"{item.count:,}"]
+        for item in answers.values(now.snapshot, view, "customer_id", _MOST_ACTIVE)
+        if item.value
+    ]
+    columns: list[Column] = [("Customer", "link"), ("Events", "right")]
+    empty = "No customer has been seen in the last 14 days."
+    with st.container(width=640):
+        table(columns, rows, key="active", label="Most active customers", empty=empty)
+
+
+def draw_person(asked: View, now: Moment, who: str) -> None:
+    profile = answers.profile(now.snapshot, who)
+    if profile is None:
+        text = f"No event of {who.removeprefix(CUSTOMER)} is in the data. The ID must be exactly as it was sent."
+        ways = [{"label": "Search instead", "href": "customers"}]
+        notice(text, key="nobody", title="Nobody by this ID", ways=ways, big=True)
+        return
+    view = of_person(asked, profile, now)
+    try:
+        draw_profile(view, profile, now)
+    except SnapshotGone:
+        draw_profile(view, profile, moment(None))
+
+
+def of_person(asked: View, profile: Profile, now: Moment) -> View:
+    """The person's events: over all time unless the URL names a range, narrowed by the URL's filters."""
+    everything = profile.view(now.now, asked.zone)
+    ranged = "range" in st.query_params or "from" in st.query_params
+    view = replace(asked, filters=(*everything.filters, *asked.filters))
+    return view if ranged else replace(view, range=everything.range)
+
+
+def go_of(profile: Profile, everything: View) -> listing.Go:
+    """Writes a view of this person to the URL: the person by name, and only what narrows their events."""
+    own = Filter("person", Op.IS, (profile.person,))
+
+    def go(view: View) -> None:
+        named = {"customer": profile.customer_id} if profile.customer_id else {"person": profile.person}
+        narrowing = replace(view, filters=tuple(each for each in view.filters if each != own))
+        # All time is what a profile shows without being asked.
+        address.write(narrowing, named, without=("from", "to") if view.range == everything.range else ())
+
+    return go
+
+
+def draw_profile(view: View, profile: Profile, now: Moment) -> None:
+    go = go_of(profile, profile.view(now.now, view.zone))
+    # The first filter is the person, who is not a chip one could remove.
+    narrowing = replace(view, filters=view.filters[1:])
+    act = listing.actor(view, now, go)
+    total = answers.count(now.snapshot, view)
+    view = replace(view, page=min(view.page, listing.pages(total)))
+    draw_header(profile, view, now, total)
+    person.figures(profile, view.zone)
+    filter_bar(narrowing, now, listing.actor(narrowing, now, go), within=view)
+    listing.refused()
+    left, right = listing.columns()
+    with left:
+        if total:
+            listing.draw_list(view, now, total, act, go, height=_HEIGHT)
+        else:
+            listing.draw_empty(view, now, act)
+    with right:
+        listing.draw_panel(view, now, act, height=_HEIGHT, summary=lambda: person.summary(profile, view, now))
+
+
+def draw_header(profile: Profile, view: View, now: Moment, total: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="who"):
+        crm = product().settings.customer_url or ""
+        data = {
+            "title": person.title(profile),
+            "customer_id": profile.customer_id,
+            "person": profile.person,
+            "email": profile.email,
+            "crm": crm,
+            "events": counted(total, "event"),
+        }
+        mount("who", key="who_card", data=data)
+        share(view, now, total)
+
+
+page()
