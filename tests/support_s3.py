@@ -63,7 +63,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 @pytest.fixture
 def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the product's own credentials chain finds in this test: the server's identity, and nothing of the machine."""
+    """What the product's own credentials chain finds here: the server's identity, and nothing of the machine."""
     set_credentials(monkeypatch, ACCESS_KEY, SECRET_KEY)
 
 
@@ -82,9 +82,7 @@ def make_client(endpoint_url: str) -> Any:
         region_name="us-east-1",
         aws_access_key_id=ACCESS_KEY,
         aws_secret_access_key=SECRET_KEY,
-        config=Config(
-            connect_timeout=2, read_timeout=20, retries={"max_attempts": 0}, s3={"addressing_style": "path"}
-        ),
+        config=Config(connect_timeout=2, read_timeout=20, retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
     )
 
 
@@ -124,7 +122,7 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
         "-master.telemetry=false",
         "-master.volumeSizeLimitMB=64",
         f"-volume.port={volume}",
-        "-volume.max=20",
+        "-volume.max=300",  # every bucket takes several
         f"-filer.port={filer}",
         "-filer",
         "-s3",

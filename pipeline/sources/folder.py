@@ -29,8 +29,11 @@ class FolderSource:
     def __init__(self, uri: str) -> None:
         path = Path(unquote(urlsplit(uri).path) if uri.startswith("file://") else uri).expanduser().absolute()
         self._path = Path(os.path.normpath(path))
-        self._one = self._path.is_file()
-        self._root = self._path.parent if self._one else self._path
+
+    @property
+    def _root(self) -> Path:
+        """The folder that keys are counted from, asked each time: a file may come to be after the source."""
+        return self._path.parent if self._path.is_file() else self._path
 
     @property
     def uri(self) -> str:

@@ -81,11 +81,11 @@ class S3Source:
 
     def _refs(self, page: dict[str, Any]) -> Sequence[ObjectRef]:
         """The page's objects, without the empty ones by which consoles make folders."""
-        return [
-            ObjectRef(self.uri, each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"].astimezone(UTC))
-            for each in page.get("Contents", ())
-            if not each["Key"].endswith("/")
-        ]
+        return [self._ref(each) for each in page.get("Contents", ()) if not each["Key"].endswith("/")]
+
+    def _ref(self, found: dict[str, Any]) -> ObjectRef:
+        modified = found["LastModified"].astimezone(UTC)
+        return ObjectRef(self.uri, found["Key"], found["ETag"].strip('"'), found["Size"], modified)
 
 
 def _client(endpoint_url: str | None, region: str | None) -> Any:

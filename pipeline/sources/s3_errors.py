@@ -81,9 +81,10 @@ def translated(bucket: str, endpoint: str | None, ref: ObjectRef | None = None) 
         ) from None
     except problems.ParamValidationError:
         raise _known("InvalidBucketName", bucket, endpoint) from None
-    except (problems.HTTPClientError, problems.IncompleteReadError) as error:
+    except (problems.HTTPClientError, problems.ConnectionError, problems.IncompleteReadError) as error:
+        # Not their text: it repeats the whole URL asked for, with what the endpoint's may hold of credentials.
         raise SourceError(
-            f"{_place(endpoint)} cannot be reached or broke off: {_first_line(error)}",
+            f"{_place(endpoint)} cannot be reached, or the connection broke off ({type(error).__name__}).",
             hint="Check the network and ACTIVITY_S3_ENDPOINT_URL; it is tried again by itself.",
             code="source.unreachable",
         ) from None

@@ -39,8 +39,7 @@ def read_time(value: Any) -> int | None:
             return us if 0 < us <= LAST_US else None
         return _read_text(value)
     if type(value) is int or type(value) is float:
-        us = int(value * 1000)
-        return us if 0 < us <= LAST_US else None
+        return int(value * 1000) if 0 < value <= LAST_US // 1000 else None
     return None
 
 
