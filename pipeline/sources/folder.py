@@ -37,11 +37,11 @@ class FolderSource:
 
     @property
     def uri(self) -> str:
-        return f"file://{self._root.as_posix()}"
+        return _uri(self._root)
 
     def list(self, now: datetime, sweep: Sweep) -> Iterator[ObjectRef]:
         if self._path.is_file():
-            yield self._ref(str(self._path), self._path.stat())
+            yield _ref(self._root, str(self._path), self._path.stat())
         elif self._path.is_dir():
             yield from walk(self, f"{self._root.as_posix().rstrip('/')}/", now, sweep)
         else:
@@ -53,6 +53,7 @@ class FolderSource:
 
     def children(self, folder: str) -> tuple[Sequence[str], Sequence[ObjectRef]]:
         """The folders and the objects directly in `folder`, by name."""
+        root = self._root
         folders: list[str] = []
         objects: list[ObjectRef] = []
         try:
@@ -64,7 +65,7 @@ class FolderSource:
                         if not _leads_back(entry):
                             folders.append(f"{folder}{entry.name}/")
                     elif entry.is_file() and not entry.name.endswith(_UNFINISHED):
-                        objects += self._found(entry)
+                        objects += _found(root, entry)
         except OSError as error:
             raise _unreadable(error) from None
         return folders, objects
@@ -79,35 +80,45 @@ class FolderSource:
     def fetch(self, ref: ObjectRef, *, max_inflated: int) -> BinaryIO:
         try:
             with open(self._root / ref.key, "rb") as file:
-                self._unchanged(ref, file)
+                _unchanged(ref, file)
                 inflated = inflate(file, max_inflated=max_inflated)
-                self._unchanged(ref, file)  # a file that grew meanwhile was read in part
+                try:
+                    _unchanged(ref, file)  # a file that grew meanwhile was read in part
+                except ObjectGone:
+                    inflated.close()
+                    raise
         except FileNotFoundError:
             raise ObjectGone(f"The file {ref.key!r} was deleted after it was listed.") from None
         except OSError as error:
             raise _unreadable(error) from None
         return inflated
 
-    def _found(self, entry: os.DirEntry[str]) -> Sequence[ObjectRef]:
-        try:
-            return [self._ref(entry.path, entry.stat())]
-        except FileNotFoundError:  # deleted between two looks at its folder: there is nothing to list
-            return []
 
-    def _ref(self, path: str, stat: os.stat_result) -> ObjectRef:
-        key = os.path.relpath(path, self._root).replace(os.sep, "/")
-        try:
-            key.encode()
-        except UnicodeEncodeError:
-            raise SourceError(
-                f"The name of the file {os.fsencode(path)!r} is not UTF-8.", hint="Rename it.", code="source.file_name"
-            ) from None
-        modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-        return ObjectRef(self.uri, key, _etag(stat), stat.st_size, modified)
+def _uri(root: Path) -> str:
+    return f"file://{root.as_posix()}"
 
-    def _unchanged(self, ref: ObjectRef, file: BinaryIO) -> None:
-        if _etag(os.fstat(file.fileno())) != ref.etag:
-            raise ObjectGone(f"The file {ref.key!r} changed after it was listed.")
+
+def _found(root: Path, entry: os.DirEntry[str]) -> Sequence[ObjectRef]:
+    try:
+        return [_ref(root, entry.path, entry.stat())]
+    except FileNotFoundError:  # deleted between two looks at its folder: there is nothing to list
+        return []
+
+
+def _ref(root: Path, path: str, stat: os.stat_result) -> ObjectRef:
+    key = path.removeprefix(root.as_posix()).lstrip("/")
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise SourceError(
+            f"The name of the file {os.fsencode(path)!r} is not UTF-8.", hint="Rename it.", code="source.file_name"
+        ) from None
+    return ObjectRef(_uri(root), key, _etag(stat), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
+
+
+def _unchanged(ref: ObjectRef, file: BinaryIO) -> None:
+    if _etag(os.fstat(file.fileno())) != ref.etag:
+        raise ObjectGone(f"The file {ref.key!r} changed after it was listed.")
 
 
 def _etag(stat: os.stat_result) -> str:
@@ -116,7 +127,7 @@ def _etag(stat: os.stat_result) -> str:
 
 def _leads_back(entry: os.DirEntry[str]) -> bool:
     """Whether a folder is a link to one it lies in, which would be listed for ever."""
-    return entry.is_symlink() and f"{Path(entry.path).parent.resolve()}/".startswith(f"{Path(entry.path).resolve()}/")
+    return entry.is_symlink() and Path(entry.path).parent.resolve().is_relative_to(Path(entry.path).resolve())
 
 
 def _unreadable(error: OSError) -> SourceError:
