@@ -11,13 +11,14 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 
 import orjson
 
 from pipeline.demo import objects, wire
+from pipeline.demo.objects import Line
 from pipeline.demo.people import Visitor, population
 from pipeline.demo.places import write_database
 from pipeline.demo.plan import Plan
@@ -25,8 +26,7 @@ from pipeline.demo.rhythm import Rhythm
 from pipeline.demo.site import Site
 from pipeline.demo.visits import visit
 
-EVENTS_PER_VISIT = 4.52  # measured over the default plan; turns the number of events asked for into visits
-HOUR_MS = 3_600_000
+EVENTS_PER_VISIT = 4.465  # measured over the default plan; turns the number of events asked for into visits
 REDELIVERED = 24  # lines that a client sends twice
 GEO_FILE = Path("geo/demo.mmdb")
 
@@ -65,23 +65,20 @@ def write(plan: Plan, data: Path, progress: Callable[[int, int], None] = lambda 
     write_database(data / GEO_FILE, plan.end)
     rng = Random(f"{plan.seed}/objects/{plan.end_ms}")
     written = Written()
-    for _, hour in groupby(_with_faults(plan), key=lambda line: line[0] // HOUR_MS):
-        lines = list(hour)
-        received_ms = lines[-1][0]
-        objects.put(data / "landing", objects.key(received_ms, rng), (line for _, line in lines))
+    for received_ms, count in objects.put_hours(data / "landing", _with_faults(plan), rng):
         written.objects += 1
-        written.lines += len(lines)
-        progress(received_ms, len(lines))
+        written.lines += count
+        progress(received_ms, count)
     plan.finished().write(data)
     return written
 
 
-def lines(plan: Plan) -> Iterator[wire.Line]:
+def lines(plan: Plan) -> Iterator[Line]:
     """The history's well-formed lines, each once, in the order received, none after the plan's end."""
     rng = Random(f"{plan.seed}/history/{plan.end_ms}")
     people = population(plan.seed, plan.customers)
     site = Site(plan.seed)
-    waiting: list[wire.Line] = []
+    waiting: list[Line] = []
     for start_ms, number, renews in _agenda(plan, people, rng):
         yield from due(waiting, start_ms)
         made = [wire.renewal(people[number], start_ms, rng)] if renews else visit(people[number], start_ms, site, rng)
@@ -90,7 +87,7 @@ def lines(plan: Plan) -> Iterator[wire.Line]:
     yield from due(waiting, plan.end_ms)
 
 
-def due(waiting: list[wire.Line], now_ms: int) -> Iterator[wire.Line]:
+def due(waiting: list[Line], now_ms: int) -> Iterator[Line]:
     """Take from the heap what has been received by now."""
     while waiting and waiting[0][0] < now_ms:
         yield heapq.heappop(waiting)
@@ -124,7 +121,7 @@ def _visits(plan: Plan, people: list[Visitor], rng: Random) -> Counter[int]:
     return counts
 
 
-def _with_faults(plan: Plan) -> Iterator[wire.Line]:
+def _with_faults(plan: Plan) -> Iterator[Line]:
     """The history as it lands: a few lines broken on the way, a few delivered twice."""
     rng = Random(f"{plan.seed}/faults/{plan.end_ms}")
     span = (plan.start_ms, plan.end_ms)
@@ -137,9 +134,10 @@ def _with_faults(plan: Plan) -> Iterator[wire.Line]:
         if repeat_at and received_ms >= repeat_at[0]:
             repeat_at.pop(0)
             again_ms = received_ms + rng.randrange(900, 90_000_000)
-            heapq.heappush(pending, (again_ms, _redelivered(line, again_ms)))
+            heapq.heappush(pending, (again_ms, _redelivered(line, again_ms - received_ms)))
 
 
-def _redelivered(line: bytes, again_ms: int) -> bytes:
+def _redelivered(line: bytes, later_ms: int) -> bytes:
     """The same event as a retrying client sends it: only what delivery adds differs."""
-    return orjson.dumps({**orjson.loads(line), "receivedAt": wire.iso(again_ms), "sentAt": wire.iso(again_ms - 200)})
+    event = orjson.loads(line)
+    return orjson.dumps({**event, **{name: wire.later(event[name], later_ms) for name in ("sentAt", "receivedAt")}})

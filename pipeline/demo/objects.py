@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from random import Random
 from uuid import UUID
+
+_HOUR_MS = 3_600_000
+
+Line = tuple[int, bytes]  # when it was received (Unix ms), and the line itself
 
 
 def key(received_ms: int, rng: Random) -> str:
@@ -30,6 +35,30 @@ def put(landing: Path, object_key: str, lines: Iterable[bytes]) -> Path:
         os.fsync(file.fileno())
     os.replace(temporary, path)
     return path
+
+
+def put_hours(
+    landing: Path, lines: Iterable[Line], rng: Random, landed_ms: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """Write lines, in the order received, as one object an hour; yields each one's last time (Unix ms) and length.
+
+    `landed_ms` keys them by when they land if that is later: a pipeline that runs looks into the latest hours only.
+    """
+    for _, hour in groupby(lines, key=lambda line: line[0] // _HOUR_MS):
+        received = list(hour)
+        last_ms = received[-1][0]
+        put(landing, key(landed_ms or last_ms, rng), (line for _, line in received))
+        yield last_ms, len(received)
+
+
+def newest_ms(landing: Path) -> int | None:
+    """When the landing folder's newest object was received (Unix ms), by its key; None without any."""
+    times = (path.name.partition("-")[0] for path in _newest_hour(landing).glob("*.jsonl.gz"))
+    return max(map(int, times), default=None)
+
+
+def _newest_hour(landing: Path) -> Path:
+    return max(landing.glob("v1/dt=*/hh=*"), default=landing)
 
 
 def _uuid7(at_ms: int, rng: Random) -> UUID:

@@ -15,7 +15,7 @@ from pipeline.demo.places import UNKNOWN, Place, places
 from pipeline.demo.site import PLANS, SubscriptionPlan
 
 # Of the customers, this share was registered before the history begins; the others register during it.
-SHARE_OLD_CUSTOMERS = 0.72
+SHARE_OLD_CUSTOMERS = 0.86
 SHARE_SUBSCRIBED_BEFORE = 0.30
 SHARE_OLD_SUBSCRIBES = 0.06
 SHARE_NEW_SUBSCRIBES = 0.18
@@ -23,7 +23,8 @@ ANONYMOUS_PER_CUSTOMER = 3
 CRAWLER_COUNT = 18
 
 # How often they come, relative to one another (before a spread of their own).
-VISITS_CUSTOMER, VISITS_PROSPECT, VISITS_ANONYMOUS, VISITS_CRAWLER = 5.2, 3.2, 1.0, 320.0
+VISITS_CUSTOMER, VISITS_PROSPECT, VISITS_ANONYMOUS = 5.2, 3.2, 1.0
+CRAWLERS_SHARE_OF_VISITS = 0.06
 SHARE_NO_PLACE = 0.01
 SHARE_BAD_CLOCK = 0.004
 
@@ -64,6 +65,7 @@ class Visitor:
     subscribed: bool = False
     subscribes_on: int = 0
     visits: int = 0
+    busy_until_ms: int = 0
     reads: int = 0
 
     def fate(self, sessions: int, rng: Random) -> None:
@@ -95,7 +97,8 @@ def population(seed: int, customers: int) -> list[Visitor]:
             visitor.registers = True
             visitor.plan = rng.choice(PLANS) if rng.random() < SHARE_NEW_SUBSCRIBES else None
             visitor.visits_weight *= VISITS_PROSPECT
-    return everybody + [_crawler(rng, towns[-1], number) for number in range(CRAWLER_COUNT)]
+    weight = sum(visitor.visits_weight for visitor in everybody) * CRAWLERS_SHARE_OF_VISITS / CRAWLER_COUNT
+    return everybody + [_crawler(rng, towns[-1], number, weight) for number in range(CRAWLER_COUNT)]
 
 
 def newcomer(rng: Random, towns: tuple[Place, ...]) -> Visitor:
@@ -127,13 +130,13 @@ def _visitor(rng: Random, towns: tuple[Place, ...]) -> Visitor:
     )
 
 
-def _crawler(rng: Random, place: Place, number: int) -> Visitor:
+def _crawler(rng: Random, place: Place, number: int, weight: float) -> Visitor:
     visitor = _visitor(rng, (place,))
     visitor.device = CRAWLERS[number % len(CRAWLERS)]
     visitor.ip = place.address(rng)
     visitor.crawler = True
     visitor.clock_skew_ms = 0
-    visitor.visits_weight = VISITS_CRAWLER
+    visitor.visits_weight = weight
     return visitor
 
 

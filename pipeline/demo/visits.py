@@ -8,6 +8,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from pipeline.demo.objects import Line
 from pipeline.demo.people import Visitor, uuid
 from pipeline.demo.site import (
     ENTRIES,
@@ -20,12 +21,13 @@ from pipeline.demo.site import (
     Entry,
     Site,
 )
-from pipeline.demo.wire import Line, Sender, pause
+from pipeline.demo.wire import Sender, pause
 
 METER_AFTER = 3  # articles an unregistered reader may open
 MORE_PAGES = 0.64  # chance of one page more, for an anonymous visitor; customers read on longer
 MORE_PAGES_CUSTOMER = 0.72
 LONGEST_VISIT = 25
+REST_MS = 300_000  # at least, between two visits of one person
 
 # Chances per page or per visit, as the names say.
 IDENTIFY_PER_VISIT, LOGIN_PER_VISIT, DASHBOARD_PER_VISIT = 0.22, 0.10, 0.03
@@ -37,11 +39,14 @@ SHARE_PER_ARTICLE, VIDEO_PLAYED, SEARCH_PER_PAGE = 0.018, 0.45, 0.015
 def visit(visitor: Visitor, start_ms: int, site: Site, rng: Random) -> list[Line]:
     """Play one visit from `start_ms` on; returns its lines with the times they are received."""
     visitor.visits += 1
+    if not visitor.crawler:  # people finish one visit before the next
+        start_ms = max(start_ms, visitor.busy_until_ms)
     sender = Sender(visitor, start_ms, rng)
     entry = rng.choices(ENTRIES, ENTRY_WEIGHTS)[0]
     if visitor.crawler:
         entry = ENTRIES[0]
     _Visit(visitor, sender, site, rng).play(entry)
+    visitor.busy_until_ms = sender.now_ms + REST_MS
     return sender.lines
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from pipeline.demo.objects import Line
 from pipeline.demo.people import Visitor, uuid
 from pipeline.demo.site import Entry
 
@@ -16,8 +17,6 @@ SOURCE = "harbour-courier"
 BILLING = "billing"
 LIBRARY = {"name": "insight.js", "version": "3.2.1"}
 OFFLINE_SHARE = 0.003  # of visits: the phone had no network, and the events arrive hours later
-
-Line = tuple[int, bytes]  # when it was received (ms), and the line itself
 
 
 class Sender:
@@ -82,7 +81,8 @@ class Sender:
     def _send(self, call: dict[str, Any]) -> None:
         visitor, rng = self.visitor, self.rng
         sent_ms = self.now_ms + rng.randrange(5, 400) + self._delay_ms
-        received_ms = sent_ms + rng.randrange(20, 600)
+        # Less spread than the shortest step between two calls: the corrected times keep their order.
+        received_ms = sent_ms + rng.randrange(20, 180)
         event = {
             **call,
             "messageId": f"ins-{uuid(rng)}",
@@ -129,3 +129,8 @@ def pause(sender: Sender, rng: Random) -> None:
 def iso(at_ms: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def later(instant: str, by_ms: int) -> str:
+    """An instant as `iso` writes it, moved on."""
+    return iso(round(datetime.fromisoformat(instant).timestamp() * 1000) + by_ms)

@@ -17,18 +17,15 @@ ODD = st.text(alphabet="htps:/?#@[].%$&=;\\ \t\nutm_source-aÀ0", max_size=60)
 LABEL = st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=12)
 HOST = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
 PATH = st.lists(TEXT.map(lambda text: quote(text, safe="")), max_size=4).map(lambda parts: "/" + "/".join(parts))
+READ = ("url", "path", "domain", "referrer", "referrer_domain", "ip", "user_agent", "client_hints", "modal_name")
 ENRICHER = Enricher(None)
 
 
-@given(
-    st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(PARSED_SCHEMA.names[25:], st.none())), max_size=3), ODD
-)
-def test_nothing_raises(rows: list[dict[str, None]], text: str) -> None:
-    names = ("url", "path", "domain", "referrer", "referrer_domain", "ip", "user_agent", "client_hints", "modal_name")
-    table = batch(*rows, dict.fromkeys(names, text), {"url": text})
-    enriched = ENRICHER.apply(table)
+@given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(READ, TEXT | ODD)), max_size=4))
+def test_nothing_raises_and_every_row_stands_alone(rows: list[dict[str, str]]) -> None:
+    enriched = ENRICHER.apply(batch(*rows))
     assert enriched.schema == PARSED_SCHEMA
-    assert enriched.num_rows == table.num_rows
+    assert enriched.to_pylist() == [ENRICHER.apply(batch(row)).to_pylist()[0] for row in rows]
 
 
 @given(TEXT | ODD)
