@@ -115,7 +115,8 @@ class _Records:
             boundary = _START.search(self._data, self._at, self._at + self._keep)
         if boundary is not None:
             record = self._data[self._at : boundary.start() + 1]
-            if _quotes_match(record):
+            # A line feed inside may be where a broken record was followed by the next: let the decoder look.
+            if b"\n" not in record and _quotes_match(record):
                 self._at = boundary.end() - 1
                 return record
         self._fill(self._keep)
