@@ -1,0 +1,48 @@
+"""`make bench`: prints rates and ratios beside what is asked for. Minutes long, and not part of `make test`."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench import load
+from tests.bench.data import write_objects
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=("load", "fresh", "pages"), help="one part instead of all")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        if args.only in (None, "load"):
+            _load(work, args.events)
+        if args.only in (None, "fresh"):
+            _fresh(work)
+
+
+def _load(work: Path, events: int) -> None:
+    objects = work / "objects"
+    size = write_objects(objects, events=events, objects=100, days=14, end=datetime.now(UTC), customers=50_000)
+    print(f"{events:,} events of {size / events:,.0f} bytes in 100 gz objects")
+    for _ in range(2):
+        figures = load.compare(objects, work)
+        print("  " + ", ".join(f"{name} {value:,.2f}" for name, value in figures.items()))
+    print("  asked for: ratio ≥ 0.60, peak ≤ 1,500 MB")
+
+
+def _fresh(work: Path) -> None:
+    seconds = load.freshness(work)
+    p95 = statistics.quantiles(seconds, n=20)[-1]
+    print(
+        f"visible after landing: median {statistics.median(seconds):.1f} s, p95 {p95:.1f} s of {len(seconds)} objects"
+    )
+    print("  asked for: p95 ≤ 20 s")
+
+
+if __name__ == "__main__":
+    main()
