@@ -57,6 +57,9 @@ _BLANK = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")
 _NEXT = re.compile(rb"\}[ \t\r\n]{0,8}\{|\n[ \t\r]{0,8}\{")
 _NEXT_BYTES = 10
 
+# Most records are shorter than the cap by far, so a decoder is first shown this much.
+_QUICK_BYTES = 16 * 1024
+
 # Only the extent of a record is asked of it, so it is lenient; the validator judges the record afterwards.
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, strict=False)
 
@@ -123,13 +126,17 @@ class _Records:
         return self._decode_extent()
 
     def _decode_extent(self) -> bytes:
-        window = self._data[self._at : self._at + self._keep]
-        try:
-            end = _DECODER.raw_decode(window.decode("latin-1"))[1]  # one character a byte, so that `end` counts bytes
-        except (ValueError, RecursionError):
-            return self._broken(window)
-        self._at += end
-        return window[:end]
+        window = b""
+        for size in (_QUICK_BYTES, self._keep):
+            window = self._data[self._at : self._at + min(size, self._keep)]
+            try:
+                end = _DECODER.raw_decode(window.decode("latin-1"))[1]  # one character a byte: `end` counts bytes
+            except (ValueError, RecursionError):
+                continue
+            if end < len(window) or size == self._keep:  # else it may be a number that goes on
+                self._at += end
+                return window[:end]
+        return self._broken(window)
 
     def _broken(self, window: bytes) -> bytes:
         """What lies before the next place where a record may start, or the whole window when that is too far."""

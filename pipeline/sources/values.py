@@ -54,10 +54,10 @@ def address(text: str) -> str:
 
 
 def path_of(url: str) -> str:
-    """The path in `url` as written there, empty when there is none."""
+    """The path in `url` as written there, `/` when there is none."""
     scheme = url.find("://")
     start = url.find("/", scheme + 3 if scheme >= 0 else 0)
-    return url[start:].partition("?")[0].partition("#")[0] if start >= 0 else ""
+    return url[start:].partition("?")[0].partition("#")[0] if start >= 0 else "/"
 
 
 def modal(properties: dict[str, Any]) -> str | None:

@@ -6,9 +6,12 @@ import gzip
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 
 import pytest
@@ -290,6 +293,80 @@ class TestS3:
         s3_server.put(bucket, "top/", b"")
         s3_server.put(bucket, "top/a", LINE)
         assert [ref.key for ref in self._list(f"s3://{bucket}", s3_server.endpoint_url)] == ["top/a"]
+
+
+class Faulty(BaseHTTPRequestHandler):
+    """An S3 that fails as it is told to: a listing of one object, whose body breaks off; or an error code."""
+
+    status, code = 200, ""
+
+    def do_GET(self) -> None:
+        listing = "list-type" in self.path
+        if self.code:
+            body, length = f"<Error><Code>{self.code}</Code><Message>no</Message></Error>".encode(), None
+        elif listing:
+            body, length = (
+                (
+                    b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a.gz</Key><Size>99</Size>"
+                    b"<ETag>e</ETag><LastModified>2026-11-23T12:00:00Z</LastModified></Contents></ListBucketResult>"
+                ),
+                None,
+            )
+        else:
+            body = gzip.compress(LINE * 1000)
+            body, length = body[:-10], len(body)
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(length or len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the tests' output is not a log."""
+
+
+@contextmanager
+def _failing(status: int = 200, code: str = "") -> Iterator[str]:
+    handler = type("Handler", (Faulty,), {"status": status, "code": code})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.usefixtures("s3_credentials")
+def test_a_connection_that_breaks_off_is_worth_another_try() -> None:
+    """The object is whole where it lies: rejecting it as truncated would lose it."""
+    with _failing() as url:
+        source = open_source(SourceSpec("s3://bucket"), endpoint_url=url, region="us-east-1")
+        (ref,) = source.list(NOW, Sweep.ALL)
+        with pytest.raises(SourceError, match="broke off") as caught:
+            source.fetch(ref, max_inflated=BIG)
+    assert caught.value.code == "source.unreachable"
+
+
+@pytest.mark.usefixtures("s3_credentials")
+@pytest.mark.parametrize(
+    ("status", "answer", "code"),
+    [
+        (403, "AccessDenied", "source.denied"),
+        (403, "RequestTimeTooSkewed", "source.clock"),
+        (400, "ExpiredToken", "source.credentials"),
+        (400, "AuthorizationHeaderMalformed", "source.region"),
+        (503, "SlowDown", "source.busy"),
+        (418, "ImATeapot", "source.unavailable"),
+    ],
+)
+def test_what_s3_answers_is_said_with_a_hint(
+    monkeypatch: pytest.MonkeyPatch, status: int, answer: str, code: str
+) -> None:
+    monkeypatch.setattr("pipeline.sources.s3.ATTEMPTS", 1)  # no waiting between tries
+    with _failing(status, answer) as url, pytest.raises(SourceError) as caught:
+        list(open_source(SourceSpec("s3://bucket"), endpoint_url=url, region="us-east-1").list(NOW, Sweep.ALL))
+    assert (caught.value.code, bool(caught.value.hint)) == (code, True)
 
 
 @pytest.fixture

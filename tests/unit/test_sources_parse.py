@@ -179,6 +179,16 @@ class TestWhere:
         assert row({"context": {"page": {"path": "/a"}}})["path"] == "/a"
         assert row({"context": {"page": {"path": "/a", "url": "https://a.example/b"}}})["path"] is None
 
+    @pytest.mark.parametrize(
+        ("url", "path"),
+        [("https://a.example", "/"), ("https://a.example/b?c=/d#e", "/b"), ("https://a.example/b#c", "/b")],
+    )
+    def test_what_the_url_tells_is_not_told_again(self, url: str, path: str) -> None:
+        page = {"url": url, "path": path, "search": "", "title": "T"}
+        assert properties({"context": {"page": dict(page)}}) is None
+        kept = properties({"context": {"page": {**page, "path": "/other"}}})
+        assert kept == {"context": {"page": {"path": "/other"}}}
+
     def test_campaign(self) -> None:
         campaign = {"name": "n", "source": "s", "medium": "m", "term": "t", "content": "c", "id": "7"}
         found = row({"context": {"campaign": campaign}})
