@@ -315,7 +315,8 @@ def _rest(event: Event, own: Event, context: Event, wrong_time: Any) -> str | No
     """Everything else the event carried, as JSON: its own properties, and beside them what else is left.
 
     Where a property has the name of something of ours (`context`, `traits`, …), the property keeps it and ours gets an
-    underscore before it.
+    underscore before it. Numbers beyond 64 bits keep a double's precision here, as in most JSON readers; ids, which are
+    told apart by every digit, are read exactly.
     """
     if context:
         event["context"] = context
