@@ -60,13 +60,13 @@ class DeviceOf:
         self._answers = Remembered(self._tell, most=20_000)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        agents, agent_rows = distinct(pc.utf8_slice_codeunits(table["user_agent"], 0, LONGEST))
-        data, data_rows = distinct(pc.utf8_slice_codeunits(table["client_hints"], 0, LONGEST))
+        agents, agent_rows = distinct(table["user_agent"])
+        data, data_rows = distinct(table["client_hints"])
         # A pair of codes is one number; the distinct numbers are the distinct pairs.
         width = len(data) + 1
         codes = _codes(agent_rows, len(agents)) * width + _codes(data_rows, len(data))
         pairs, rows = np.unique(codes, return_inverse=True)
-        agents_or_none, data_or_none = [*agents, ""], [*data, ""]
+        agents_or_none, data_or_none = ([*(text[:LONGEST] for text in texts), ""] for texts in (agents, data))
         keys = [(agents_or_none[pair // width], data_or_none[pair % width]) for pair in pairs.tolist()]
         columns = spread(self._answers(keys), pa.array(rows.reshape(-1)), len(FIELDS))
         return replace(table, dict(zip(FIELDS, columns, strict=True)))

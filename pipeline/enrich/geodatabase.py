@@ -49,10 +49,9 @@ class GeoDatabase:
         if signature is None:
             changed = self.status.state != "missing"
             self._close(GeoStatus("missing", self.path, problem=f"{self.path} is not there or cannot be read."))
-        else:
-            changed = signature != self._signature
-            if changed:
-                self._open(self.path)
+        elif changed := signature != self._signature:
+            # What could not be read (a full disk, no permission) is tried again; what is corrupt is once and for all.
+            signature = signature if self._open(self.path) else None
         self._signature = signature
         return changed
 
@@ -68,16 +67,21 @@ class GeoDatabase:
             self._close(self._corrupt(error))
             return None
 
-    def _open(self, path: Path) -> None:
+    def _open(self, path: Path) -> bool:
+        """Open the file, or say in the status why not; false when the next try may go better."""
         try:
             reader = _open_copy(path)
             metadata = reader.metadata()
             built = datetime.fromtimestamp(metadata.build_epoch, UTC)
-        except (maxminddb.InvalidDatabaseError, ValueError, ArithmeticError, OSError) as error:
+        except (maxminddb.InvalidDatabaseError, ValueError, ArithmeticError) as error:
             self._close(self._corrupt(error))
-            return
+            return True
+        except OSError as error:
+            self._close(self._corrupt(error))
+            return False
         self._close(GeoStatus("ready", path, metadata.database_type, built))
         self._reader = reader
+        return True
 
     def _corrupt(self, error: Exception) -> GeoStatus:
         return GeoStatus("corrupt", self.path, problem=f"{self.path} is no readable MaxMind DB: {error}")

@@ -10,7 +10,6 @@ import re
 from urllib.parse import parse_qsl
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.enrich.distinct import Answer, distinct, first_of, replace, spread
 
@@ -97,6 +96,8 @@ def _path(text: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
-def _given(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _given(column: pa.ChunkedArray) -> pa.Array:
     """The column with blank text as null: an empty parameter says nothing, the address may say more."""
-    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), None, column)
+    values, rows = distinct(column)
+    (given,) = spread([(value if value.strip() else None,) for value in values], rows, 1)
+    return given
