@@ -1,0 +1,125 @@
+"""A real server process over a small lake, and a real browser in front of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from tests.pages.sample import make_sample
+
+ROOT = Path(__file__).parents[2]
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_ARGUMENTS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+_PATIENCE = 60.0  # seconds
+expect.set_options(timeout=20_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    url: str
+    data: Path
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[Server]:
+    """A fresh dashboard process, as a user starts it."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    log = data / "server.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, "ACTIVITY_DATA": str(data)}
+        )
+    try:
+        _await(f"http://localhost:{port}/_stcore/health", process, log)
+        yield Server(f"http://localhost:{port}", data)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"the dashboard did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("browser")
+    make_sample(folder).close()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(data: Path) -> Iterator[Server]:
+    with serving(data) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    executable = next(filter(None, map(shutil.which, _BROWSERS)), None)  # else Playwright's own
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable, args=list(_ARGUMENTS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page in a fresh profile that must ask no other host for anything, and throw nothing."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, base_url=server.url, permissions=["clipboard-read", "clipboard-write"]
+    )
+    opened = context.new_page()
+    opened.set_default_timeout(20_000)
+    foreign: list[str] = []
+    errors: list[str] = []
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((server.url, server.url.replace("http", "ws"), "data:", "blob:")):
+            foreign.append(request.url)
+
+    opened.on("request", asked)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+    assert not foreign, "the page asked other hosts"
+    assert not errors, "the page's scripts failed"
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and the page has taken in what it sent."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_timeout(150)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def visit(page: Page, path: str, awaited: str = "section.panel :is(.hint, .steps)") -> None:
+    """Open a page and wait for what is drawn last: the panel, with its summary or an event."""
+    page.goto(path)
+    page.wait_for_selector(awaited)
+    settle(page)

@@ -1,0 +1,59 @@
+"""The Customers page: finding people, and one person's whole history."""
+
+from __future__ import annotations
+
+from tests.pages.conftest import Open
+from tests.pages.sample import HOSTILE_ID, ORDINARY, hostile_text
+
+SCRIPT = "pages/views/customer.py"
+
+
+def test_people_are_found_by_id_email_and_name(open_page: Open) -> None:
+    for text in ("cus_004", "READER4@", "reader 4"):
+        rows = open_page(f"q={text}", SCRIPT).given("found")["rows"]
+        assert [row[0] for row in rows] == [{"text": "cus_004", "href": "customers?customer=cus_004"}], text
+
+
+def test_nobody_found_is_said(open_page: Open) -> None:
+    found = open_page("q=zzz", SCRIPT).given("found")
+    assert found["rows"] == []
+    assert "“zzz”" in found["empty"]
+
+
+def test_without_a_search_the_most_active_are_listed(open_page: Open) -> None:
+    rows = open_page("", SCRIPT).given("active")["rows"]
+    assert {"text": "cus_008", "href": "customers?customer=cus_008"} in [row[0] for row in rows]
+
+
+def test_a_profile_holds_what_the_person_did_before_registering(open_page: Open) -> None:
+    """Events of visitor-3 without a customer ID belong to the customer that visitor was linked to."""
+    page = open_page("customer=cus_003", SCRIPT)
+    theirs = len(range(3, ORDINARY, 10))
+    assert page.given("grid")["total"] == theirs
+    assert {row["customer_id"] for row in page.given("grid")["rows"]} == {"cus_003", None}
+    figures = {item["label"]: item["value"] for item in page.given("person")["items"]}
+    assert figures["Events"] == str(theirs)
+    assert page.given("who_card")["title"] == "Reader 3"
+    assert page.given("filterbar")["chips"] == []
+
+
+def test_a_visitor_link_leads_to_the_customer_they_became(open_page: Open) -> None:
+    page = open_page("person=a:visitor-3", SCRIPT)
+    assert page.given("who_card")["customer_id"] == "cus_003"
+
+
+def test_a_profile_is_narrowed_by_filters_in_its_url(open_page: Open) -> None:
+    page = open_page("customer=cus_005&f=event is Modal Displayed", SCRIPT)
+    assert page.given("filterbar")["chips"] == ["Event is Modal Displayed"]
+    assert {row["event"] for row in page.given("grid")["rows"]} == {"Modal Displayed"}
+
+
+def test_an_unknown_id_is_said_to_be_nobody(open_page: Open) -> None:
+    notice = open_page("customer=cus_nobody", SCRIPT).given("nobody")
+    assert "cus_nobody" in notice["text"]
+
+
+def test_a_hostile_id_is_an_id_like_any_other(open_page: Open) -> None:
+    page = open_page(f"customer={HOSTILE_ID}", SCRIPT)
+    assert page.given("who_card")["customer_id"] == HOSTILE_ID
+    assert page.given("who_card")["title"] == hostile_text("name")
