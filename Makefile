@@ -18,7 +18,7 @@ run: setup ## start scheduler and dashboard, with demo data if there is none
 	@exec $(BIN)/python -m pipeline start
 
 test: .venv/.installed-test lint ## run ruff, mypy --strict and all tests
-	@$(BIN)/python -m tests.browser.find --install
+	@$(BIN)/python -m tests.browser.find
 	@$(BIN)/python -m pytest
 
 lint: .venv/.installed-test

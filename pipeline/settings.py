@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     batch_events: int = Field(200_000, ge=1_000, description="Events held in memory at once; bounds the memory used.")
     dedupe_days: int = Field(30, ge=1, description="Two copies of an event count once if their times lie this close.")
     max_line_bytes: int = Field(1_000_000, ge=1_000, description="A longer line is rejected.")
-    max_nesting: int = Field(100, ge=5, description="A line nested deeper is rejected.")
+    max_nesting: int = Field(100, ge=5, le=200, description="A line nested deeper is rejected.")
     max_object_bytes: int = Field(8_000_000_000, ge=1_000_000, description="An object inflating to more is rejected.")
     workers: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, description="Processes that parse.")
     memory_limit_mb: int = Field(700, ge=200, description="What DuckDB may use in a process, in MB.")

@@ -68,8 +68,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             pipeline.poll(Sweep.ALL, progress)
     finally:
         pipeline.close()
+    if batches or not problems:
+        _report(settings, batches)
     problems += _unread(lake, batches)
-    _report(settings, batches)
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

@@ -17,17 +17,20 @@ from pipeline.lake.ledger import Entry, Identity, unsettled, write_entries
 
 _INSERT_EVENTS = "INSERT INTO lake.events BY NAME SELECT * REPLACE (event_id::UUID AS event_id) FROM fresh"
 
-# Of the links this batch tells, the earliest of each visitor, unless the lake knows an earlier one.
+# Of the links this batch tells, the earliest of each visitor, unless the lake knows an earlier one. An alias call may
+# tell two: of the previous id it names, and of the visitor it came from.
 _INSERT_LINKS = """
 INSERT INTO lake.links BY NAME
 SELECT told.* FROM (
-    SELECT linked_anonymous_id AS anonymous_id, customer_id, received_at, event_id::UUID AS event_id FROM told
-    QUALIFY row_number() OVER (PARTITION BY linked_anonymous_id ORDER BY received_at, event_id::UUID) = 1
+    SELECT unnest([linked_anonymous_id, anonymous_id]) AS anonymous_id, customer_id, received_at,
+           event_id::UUID AS event_id
+    FROM told
 ) told
-WHERE NOT EXISTS (
+WHERE anonymous_id IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM lake.links known WHERE known.anonymous_id = told.anonymous_id
     AND (known.received_at, known.event_id) <= (told.received_at, told.event_id)
 )
+QUALIFY row_number() OVER (PARTITION BY anonymous_id ORDER BY received_at, event_id) = 1
 """
 
 # The latest name and the latest email this batch tells of each customer; older facts stay, questions take the latest.
@@ -92,7 +95,7 @@ class Transaction:
         }
         rows = pa.table({name: stamped.get(name, fresh[name]) for name in EVENT_SCHEMA.names})
         self._run(_INSERT_EVENTS, "fresh", rows)
-        self._run(_INSERT_LINKS, "told", _told(fresh, "linked_anonymous_id"))
+        self._run(_INSERT_LINKS, "told", _told(fresh, "linked_anonymous_id", "anonymous_id"))
         self._run(_INSERT_TRAITS, "told", _told(fresh, "trait_name", "trait_email"))
 
     def _run(self, statement: str, name: str, rows: pa.Table) -> None:

@@ -94,6 +94,12 @@ def test_links_keep_the_earliest_and_traits_the_latest_facts(tmp_path: Path) -> 
     assert facts == {("Old", "old@example.com"), ("New", None)}
 
 
+def test_an_alias_call_links_the_previous_visitor_and_its_own(tmp_path: Path) -> None:
+    alias = {"type": "alias", "customer_id": "c", "anonymous_id": "now", "linked_anonymous_id": "before"}
+    lake = make_lake(tmp_path, [alias])
+    assert {row["anonymous_id"] for row in rows(lake.snapshot(), "links")} == {"now", "before"}
+
+
 def test_the_ledger_settles_objects_and_waits_before_another_try(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, [])
     read = Entry("s", "read", "1", 10, NOW, lines=1, rejected=[RejectedLine(1, "line.not_json", "Not JSON.", b"{")])
