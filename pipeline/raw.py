@@ -18,9 +18,7 @@ def raw_line(settings: Settings, snapshot: Snapshot, object_key: str, line: int)
     """
     for entry in _loaded(snapshot, object_key):
         ref = ObjectRef(entry["source"], entry["key"], entry["etag"], entry["bytes"], entry["modified"])
-        source = open_source(
-            SourceSpec(ref.source), endpoint_url=settings.s3_endpoint_url, region=settings.s3_region
-        )
+        source = open_source(SourceSpec(ref.source), endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
         with source.fetch(ref, max_inflated=settings.max_object_bytes) as file:
             found = read_line(file, entry["format"], line, line_bytes=settings.max_line_bytes)
         if found is not None:

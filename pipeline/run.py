@@ -15,7 +15,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from pipeline.enrich import Enricher
+from pipeline.enrich import Enricher, GeoStatus
 from pipeline.errors import ActivityError, ObjectRejected
 from pipeline.lake import Batch, Entry, Lake, RejectedLine, Transaction
 from pipeline.settings import Settings, SourceSpec
@@ -71,6 +71,10 @@ class Pipeline:
         """The sources' canonical names, as the ledger and the heartbeat know them."""
         return [source.uri for source in self._sources]
 
+    def geo_status(self) -> GeoStatus:
+        """What can be said of the geo database in use."""
+        return self._enricher.geo_status()
+
     def poll(self, sweep: Sweep, progress: Progress | None = None) -> list[Batch]:
         """Load everything that waits, a batch of each source in turn. A source that fails does not stop the others."""
         if self._geo_path != self._settings.geo_path:
@@ -96,7 +100,7 @@ class Pipeline:
         try:
             listed = source.list(polled_at, sweep)
             while refs := list(islice(listed, _LISTED)):
-                pending = [refs[position] for position in self._lake.pending(refs, polled_at)]
+                pending: Sequence[ObjectRef] = [refs[i] for i in self._lake.pending(refs, polled_at)]
                 while pending:
                     batch, pending = self._batch(spec, source, pending)
                     if batch is not None:

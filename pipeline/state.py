@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Column, Engine, Float, Integer, MetaData, String, Table, create_engine, event, select
+from sqlalchemy import JSON, Column, Engine, Float, Integer, MetaData, String, Table, create_engine, event, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError
 
@@ -28,6 +28,15 @@ _POLLS = Table(
     Column("waiting", Integer, nullable=False),
     Column("error", String),
     Column("every", Float, nullable=False),  # the seconds until the next poll
+)
+
+# What the pipeline tells the pages of itself, by name: they may not look themselves.
+_NOTES = Table(
+    "notes",
+    _METADATA,
+    Column("name", String, primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("at", Float, nullable=False),
 )
 
 Health = Literal["ok", "behind", "down", "never"]
@@ -93,6 +102,19 @@ class State:
         """Drop the polls of sources that are no longer configured, lest they look stuck for ever."""
         with self._engine.begin() as con:
             con.execute(_POLLS.delete().where(_POLLS.c.source.not_in(list(sources))))
+
+    def tell(self, name: str, value: dict[str, str], at: datetime) -> None:
+        """Leave a note for the pages, in place of the one before."""
+        statement = insert(_NOTES).values(name=name, value=value, at=at.timestamp())
+        update = {"value": statement.excluded.value, "at": statement.excluded.at}
+        with self._engine.begin() as con:
+            con.execute(statement.on_conflict_do_update(index_elements=["name"], set_=update))
+
+    def told(self, name: str) -> dict[str, str] | None:
+        """The note of that name, or None when the pipeline has not told yet."""
+        with self._engine.connect() as con:
+            value = con.execute(select(_NOTES.c.value).where(_NOTES.c.name == name)).scalar_one_or_none()
+        return None if value is None else {str(key): str(text) for key, text in value.items()}
 
     def polls(self) -> tuple[Poll, ...]:
         with self._engine.connect() as con:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import streamlit as st
 
@@ -94,21 +95,24 @@ def _source_state(poll: Poll) -> str:
 
 
 def draw_geo() -> None:
-    """The geo database by its file alone: a page reads no database but the lake."""
+    """The geo database as the pipeline found it; before its first look, by its file alone."""
     st.subheader("Geo database", anchor=False)
+    tiles([_geo_tile()], key="geo", label="Geo database")
+
+
+def _geo_tile() -> dict[str, Any]:
     path = product().settings.geo_path
+    told = product().state.told("geo") or {}
     if path is None or not path.is_file():
         missing = "None: country, region, city and timezone stay empty. Put an .mmdb file into the geo folder."
-        tiles([tile("Geo database", "Missing", missing, "late")], key="geo", label="Geo database")
-        return
-    changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return tile("Geo database", "Missing", missing, "late")
+    if told.get("path") == str(path) and told.get("state") != "ready":
+        return tile("Geo database", told["state"].capitalize(), f"{path.name}: {told['problem']}", "late", small=True)
+    made = told.get("built") if told.get("path") == str(path) else ""
+    changed = datetime.fromisoformat(made) if made else datetime.fromtimestamp(path.stat().st_mtime, UTC)
     age = clock() - changed
-    note = f"changed {_time(changed)}, {words.lasting(age)} ago"
-    tiles(
-        [tile("In use", path.name, note, "late" if age.days > _OLD_GEO else "", small=True)],
-        key="geo",
-        label="Geo database",
-    )
+    note = f"made {_time(changed)}, {words.lasting(age)} ago"
+    return tile("In use", path.name, note, "late" if age.days > _OLD_GEO else "", small=True)
 
 
 def draw_batches(now: Snapshot) -> None:

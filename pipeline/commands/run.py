@@ -68,9 +68,16 @@ class Scheduler:
         try:
             batches = self._pipeline.poll(sweep, _say)
             self._unmerged += len(batches)
+            self._tell_geo(now)
             self._maintain(now)
         except ActivityError as error:
             print(error, file=sys.stderr, flush=True)
+
+    def _tell_geo(self, now: datetime) -> None:
+        geo = self._pipeline.geo_status()
+        built = geo.built.isoformat() if geo.built else ""
+        note = {"state": geo.state, "path": str(geo.path or ""), "type": geo.type, "built": built}
+        self.state.tell("geo", {**note, "problem": geo.problem}, now)
 
     def _record(self, look: Look) -> None:
         error = None if look.error is None else str(look.error)

@@ -46,13 +46,11 @@ def totals(snapshot: Snapshot) -> Totals:
         f"objects_{state}": (objects.state == state).sum().coalesce(0) for state in ("loaded", "retrying", "rejected")
     }
     # DuckDB sums whole numbers into its 128-bit type, which arrives as a decimal.
-    row = {
-        name: int(value)
-        for name, value in snapshot.fetch(objects.aggregate(**counted, **states)).to_pylist()[0].items()
-    }
+    summed = snapshot.fetch(objects.aggregate(**counted, **states)).to_pylist()[0]
     span = events.aggregate(
         events=events.count(), newest_event=events.occurred_at.max(), oldest_event=events.occurred_at.min()
     )
+    row: dict[str, Any] = {name: int(value) for name, value in summed.items()}
     return Totals(**row, **snapshot.fetch(span).to_pylist()[0])
 
 

@@ -55,3 +55,10 @@ def test_a_source_that_never_caught_up_has_no_data_through(tmp_path: Path) -> No
     state.record("s", NOW, waiting=3, error=None, every=15)
     fresh = state.freshness(NOW + SECOND, 180)
     assert (fresh.health, fresh.data_through) == ("behind", None)
+
+
+def test_the_pages_read_what_the_pipeline_told_last(tmp_path: Path) -> None:
+    assert State(tmp_path).told("geo") is None
+    State(tmp_path).tell("geo", {"state": "corrupt"}, NOW)
+    State(tmp_path).tell("geo", {"state": "ready"}, NOW)
+    assert State(tmp_path).told("geo") == {"state": "ready"}
