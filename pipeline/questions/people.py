@@ -21,6 +21,7 @@ CUSTOMER, VISITOR = "c:", "a:"  # what a person begins with
 
 def first_links(links: ir.Table) -> ir.Table:
     """(anonymous_id, customer_id): the customer each visitor was first linked to, by `received_at`, then `event_id`."""
+    links = links.filter(links.anonymous_id.nullif("").notnull(), links.customer_id.nullif("").notnull())
     first = links.customer_id.first(order_by=[links.received_at, links.event_id])
     return links.group_by("anonymous_id").agg(customer_id=first)
 
