@@ -138,6 +138,9 @@ const countryCode = (() => {
   };
 })();
 
+// How long what a reader just did counts more than what the server says, in milliseconds.
+const PATIENCE = 3000;
+
 const number = (value) => Number(value).toLocaleString('en-US');
 
 // Links are only http and https; anything else stays text, whatever it claims to be.

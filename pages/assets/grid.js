@@ -41,7 +41,9 @@ function build(root, data) {
     const row = root.rows.get(tr.dataset.row);
     if (!row) return;
     mark(body, row.event_id);
-    root.chosen = { id: row.event_id, at: Date.now() };
+    root.chosen = row.event_id;
+    clearTimeout(root.patience);
+    root.patience = setTimeout(() => { root.chosen = null; mark(body, root.selected); }, PATIENCE);
     document.dispatchEvent(new CustomEvent('activity:open', { detail: row }));
     root.act({ do: 'open', id: row.event_id });
   };
@@ -58,17 +60,19 @@ export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const root = parentElement.querySelector('.root');
   root.act = (action) => setTriggerValue('action', action);
+  root.selected = data.selected;
   root.rows = new Map(data.rows.map((row) => [row.event_id, row]));
   const key = JSON.stringify([data.rows, data.label, data.height]);
   if (root.key !== key) {
     root.key = key;
     root.chosen = null;
     build(root, data);
-  } else if (!root.chosen || root.chosen.id === data.selected || Date.now() - root.chosen.at > 4000) {
+  } else if (!root.chosen || root.chosen === data.selected) {
     root.chosen = null;  // an answer to an older click must not move the mark back
     mark(root.body, data.selected);
   }
   const closed = () => { root.chosen = null; mark(root.body, null); };
+  const back = () => { root.chosen = null; };
   const keys = (event) => {
     if (typing(event) || event.metaKey || event.ctrlKey || event.altKey) return;
     if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && event.target === document.body) {
@@ -76,9 +80,11 @@ export default function (component) {
       (root.body.querySelector('[tabindex="0"]') ?? root.body.firstElementChild)?.focus();
     }
   };
+  window.addEventListener('popstate', back);
   document.addEventListener('activity:close', closed);
   document.addEventListener('keydown', keys);
   return () => {
+    window.removeEventListener('popstate', back);
     document.removeEventListener('activity:close', closed);
     document.removeEventListener('keydown', keys);
   };

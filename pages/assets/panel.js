@@ -18,8 +18,7 @@ function paint(root, key, nodes, heading) {
 
 function show(root) {
   const data = root.data;
-  const waiting = root.wanted !== undefined && Date.now() - root.wanted.at < 4000;
-  const record = waiting && (data.event?.event_id ?? null) !== root.wanted.id ? root.wanted.record : data.event;
+  const record = root.wanted ? root.wanted.record : data.event;
   if (record) {
     const settled = data.event?.event_id === record.event_id;
     const full = settled ? data.event : record;
@@ -48,17 +47,27 @@ export default function (component) {
       setTriggerValue('action', { do: 'close' });
     },
   };
-  if (root.wanted && (data.event?.event_id ?? null) === root.wanted.id) root.wanted = undefined;
+  if (root.wanted && (data.event?.event_id ?? null) === root.wanted.id) root.wanted = null;
   show(root);
-  const opened = (event) => { root.wanted = { id: event.detail.event_id, record: event.detail, at: Date.now() }; show(root); };
-  const closed = () => { root.wanted = { id: null, record: null, at: Date.now() }; show(root); };
+  // What the reader did counts until the server has caught up with it, or went elsewhere: by Back, or otherwise.
+  const want = (record) => {
+    root.wanted = { id: record?.event_id ?? null, record };
+    clearTimeout(root.patience);
+    root.patience = setTimeout(settled, PATIENCE);
+    show(root);
+  };
+  const settled = () => { root.wanted = null; show(root); };
+  const opened = (event) => want(event.detail);
+  const closed = () => want(null);
   const keys = (event) => {
     if (event.key === 'Escape' && !typing(event) && !event.defaultPrevented && root.heading !== GLANCE) root.data.close();
   };
+  window.addEventListener('popstate', settled);
   document.addEventListener('activity:open', opened);
   document.addEventListener('activity:close', closed);
   document.addEventListener('keydown', keys);
   return () => {
+    window.removeEventListener('popstate', settled);
     document.removeEventListener('activity:open', opened);
     document.removeEventListener('activity:close', closed);
     document.removeEventListener('keydown', keys);

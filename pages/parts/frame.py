@@ -21,8 +21,9 @@ _REFRESH = 5.0  # seconds between two looks at how fresh the data is
 def open_frame() -> None:
     """Style, logo and freshness mark; called once a run, before the page."""
     st.logo(str(ASSETS / "logo.svg"), size="medium")
-    st.html(ASSETS / "app.css")
     with st.container(key="freshness"):
+        # The empty element keeps the style on the page: a style alone is put where dialogs go, and leaves with one.
+        st.html(f"<style>{(ASSETS / 'app.css').read_text()}</style><b></b>")
         freshness_mark()
 
 

@@ -42,7 +42,9 @@ def headline(view: View, now: Moment, total: int, go: Callable[[View], None]) ->
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="notes"):
             news(view, now)
             computed(view, now)
-            st.button("About", icon=":material/info:", type="tertiary", on_click=about, help="About these events")
+            st.button(
+                "", icon=":material/info:", type="tertiary", on_click=about, help="About these events", key="about"
+            )
     if now.gone is not None:
         gone = f"The link’s data (snapshot {now.gone}) has been removed since; this is the current data."
         notice(gone, key="gone", tone="late")

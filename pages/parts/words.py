@@ -66,7 +66,7 @@ def dates(view: View) -> str:
     """The days a view covers, both included; to the minute where it covers no whole days."""
     start, end = (time.astimezone(view.zone) for time in view.bounds())
     if isinstance(view.range, Instants) or view.range == Preset("24H"):
-        return f"{start:%-d %b %Y, %H:%M} – {end:%-d %b %Y, %H:%M}"
+        return f"{start:%-d %b, %H:%M} – {end:%-d %b %Y, %H:%M}"
     last = end - timedelta(microseconds=1)
     if start.date() == last.date():
         return f"{last:%-d %b %Y}"

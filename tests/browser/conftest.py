@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,14 +16,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
+from tests.browser import find
 from tests.pages.sample import make_sample
 
 ROOT = Path(__file__).parents[2]
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ARGUMENTS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 _PATIENCE = 60.0  # seconds
 expect.set_options(timeout=20_000)
 
@@ -81,9 +76,8 @@ def server(data: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    executable = next(filter(None, map(shutil.which, _BROWSERS)), None)  # else Playwright's own
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=executable, args=list(_ARGUMENTS))
+        opened = playwright.chromium.launch(executable_path=find.browser(), args=list(find.ARGUMENTS))
         yield opened
         opened.close()
 
