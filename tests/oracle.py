@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -86,14 +87,13 @@ class Oracle:
 
     def customer(self, event: Event) -> str | None:
         """The customer of the event, or whom its visitor was first linked to."""
-        if event["customer_id"]:
-            return str(event["customer_id"])
-        links = [
-            (other["received_at"], other["event_id"], other["customer_id"])
-            for other in self.events
-            if other["customer_id"] and event["anonymous_id"] and other["anonymous_id"] == event["anonymous_id"]
-        ]
-        return str(min(links)[2]) if links else None
+        return event["customer_id"] or self.first_customer.get(event["anonymous_id"])
+
+    @cached_property
+    def first_customer(self) -> dict[str, str]:
+        both = [event for event in self.events if event["customer_id"] and event["anonymous_id"]]
+        both.sort(key=lambda event: (event["received_at"], event["event_id"]), reverse=True)
+        return {event["anonymous_id"]: event["customer_id"] for event in both}
 
     def person(self, event: Event) -> str | None:
         customer = self.customer(event)
@@ -103,12 +103,16 @@ class Oracle:
 
     def trait(self, event: Event, name: str) -> str | None:
         customer = self.customer(event)
-        told = [
-            (other["received_at"], other["event_id"], other[f"trait_{name}"])
-            for other in self.events
-            if customer is not None and other["customer_id"] == customer and other[f"trait_{name}"]
-        ]
-        return str(max(told)[2]) if told else None
+        return None if customer is None else self.latest[name].get(customer)
+
+    @cached_property
+    def latest(self) -> dict[str, dict[str, str]]:
+        """What was told last of each customer, by trait."""
+        told = sorted(self.events, key=lambda event: (event["received_at"], event["event_id"]))
+        return {
+            name: {event["customer_id"]: event[f"trait_{name}"] for event in told if event[f"trait_{name}"]}
+            for name in ("name", "email")
+        }
 
     def counts(self, events: Sequence[Event], field: str) -> Counter[str | None]:
         return Counter(self.text(event, field) for event in events)

@@ -98,6 +98,8 @@ def event(snapshot: Snapshot, event_id: str, *, near: datetime | None = None) ->
 
 def neighbours(snapshot: Snapshot, of: Mapping[str, Any]) -> tuple[Mark | None, Mark | None]:
     """The event before and the one after, in time, of the same person over all time. `of` is an event's dict."""
+    if of["person"] is None:
+        return None, None
     return _neighbour(snapshot, of, later=False), _neighbour(snapshot, of, later=True)
 
 

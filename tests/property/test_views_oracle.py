@@ -35,7 +35,7 @@ class Case:
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     events = nasty.events(request.param, 300)
     folder: Path = tmp_path_factory.mktemp("lake")
-    lake: Lake = make_lake(folder, [nasty.complete(event) for event in events])
+    lake: Lake = make_lake(folder, events)
     yield Case(lake.snapshot(), Oracle(events))
     lake.close()
 

@@ -27,7 +27,7 @@ ORACLE = Oracle(EVENTS)
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    lake = make_lake(tmp_path_factory.mktemp("lake"), [nasty.complete(event) for event in EVENTS])
+    lake = make_lake(tmp_path_factory.mktemp("lake"), EVENTS)
     yield lake
     lake.close()
 
@@ -89,10 +89,10 @@ def test_a_page_has_the_fields_asked_for(lake: Lake) -> None:
 
 
 def test_a_snapshot_does_not_move(tmp_path: Path) -> None:
-    lake = make_lake(tmp_path, [nasty.complete(event) for event in EVENTS[:50]])
+    lake = make_lake(tmp_path, EVENTS[:50])
     before = lake.snapshot()
     count = activity.count(before, view())
-    add_events(lake, [nasty.complete(event) for event in EVENTS[50:]], key="more.jsonl")
+    add_events(lake, EVENTS[50:], key="more.jsonl")
     assert activity.count(lake.snapshot(before.version), view()) == activity.count(before, view()) == count
     assert activity.count(lake.snapshot(), view()) > count
     with pytest.raises(SnapshotGone):

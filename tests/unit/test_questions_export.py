@@ -26,7 +26,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    rows = [nasty.complete(event) for event in nasty.events(7, 200)]
+    rows = nasty.events(7, 200)
     rows[0] |= {"occurred_at": NOW, "title": "x" * 40_000, "customer_id": "007", "event": "=SUM(A1)"}
     rows[1] |= {"occurred_at": NOW, "title": "bell\x07 _x0041_ \ufffe", "customer_id": "1e5"}
     lake = make_lake(tmp_path_factory.mktemp("lake"), rows)
