@@ -85,18 +85,32 @@ def computed(view: View, now: Moment) -> None:
 @st.fragment(run_every=_REFRESH)
 def news(view: View, now: Moment) -> None:
     """Say how many new events there are, and move there when asked, or at once while Live is on."""
-    live = st.toggle("Live", key=_LIVE)
-    try:
-        latest = newest()
-        if latest.snapshot.version == now.snapshot.version or view.as_of is not None:
+    with st.container(horizontal=True, vertical_alignment="center", width="content", key="news"):
+        if view.as_of is not None:
+            if st.button("Pinned by its link — show current", key="unpin", help=f"Snapshot {now.snapshot.version}"):
+                address.write(replace(view, as_of=None))
+                _show(newest())
             return
-        later = replace(view, now=latest.now)
-        new = answers.count(latest.snapshot, later) - answers.count(now.snapshot, view)
-    except ActivityError:
-        return  # the freshness mark tells that; this is no place for a second message
-    if live:
-        move_on(latest)
-        st.rerun()
-    if new > 0:
+        live = st.toggle("Live", key=_LIVE)
+        try:
+            latest = newest()
+            new = _more(view, now, latest)
+        except ActivityError:
+            return  # the freshness mark tells that; this is no place for a second message
+        if live and latest.snapshot.version != now.snapshot.version:
+            _show(latest)
         text = f"{words.counted(new, 'new event')} — show"
-        st.button(text, icon=":material/arrow_upward:", key="show_new", on_click=move_on, args=(latest,))
+        if new > 0 and st.button(text, icon=":material/arrow_upward:", key="show_new"):
+            _show(latest)
+
+
+def _more(view: View, now: Moment, latest: Moment) -> int:
+    """How many more events the view would hold with the latest data, as of the latest time."""
+    if latest.snapshot.version == now.snapshot.version:
+        return 0
+    return answers.count(latest.snapshot, replace(view, now=latest.now)) - answers.count(now.snapshot, view)
+
+
+def _show(latest: Moment) -> None:
+    move_on(latest)
+    st.rerun()

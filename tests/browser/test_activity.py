@@ -6,6 +6,7 @@ import csv
 import re
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server, serving, settle, visit
 from tests.pages.sample import HOSTILE, HOSTILE_ID, HOSTILE_URL, ORDINARY, hostile_text, make_sample
+from tests.support import add_events
 
 pytestmark = pytest.mark.browser
 TOTAL = ORDINARY + 1
@@ -35,6 +37,29 @@ def test_a_deep_link_is_answered_by_a_fresh_server(browser: Browser, tmp_path: P
         expect(page.get_by_role("heading", name="Reader 4")).to_be_visible()
         expect(page.get_by_text("Page not found")).to_have_count(0)
         assert page.title() == "Customers · Customers Activity"
+        page.close()
+
+
+def test_new_events_are_announced_and_shown_on_request(browser: Browser, tmp_path: Path) -> None:
+    """The view stands still while data arrives; the pipeline writes from a process of its own, as here."""
+    lake = make_sample(tmp_path)
+    with serving(tmp_path) as fresh:
+        page = browser.new_page(base_url=fresh.url)
+        visit(page, "/?f=event+is+Registered")
+        expect(page.locator(".headline b")).to_have_text("0 events")
+        now = datetime.now(UTC)
+        made = {"event": "Registered", "occurred_at": now, "anonymous_id": "v"}
+        newer = [{**made, "message_id": f"new-{letter}"} for letter in "ab"]
+            {"message_id": f"new-{n}", "event": "Registered", "occurred_at": now, "anonymous_id": "v"} for n in "ab"
+        ]
+        add_events(lake, newer, key="newer.jsonl", now=now)
+        lake.close()
+        announced = page.locator(".st-key-show_new").get_by_role("button")
+        expect(announced.first).to_contain_text("2 new events — show")
+        expect(page.locator(".headline b")).to_have_text("0 events")
+        announced.first.click()
+        expect(page.locator(".headline b")).to_have_text("2 events")
+        expect(announced).to_have_count(0)
         page.close()
 
 
