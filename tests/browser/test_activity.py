@@ -50,8 +50,6 @@ def test_new_events_are_announced_and_shown_on_request(browser: Browser, tmp_pat
         now = datetime.now(UTC)
         made = {"event": "Registered", "occurred_at": now, "anonymous_id": "v"}
         newer = [{**made, "message_id": f"new-{letter}"} for letter in "ab"]
-            {"message_id": f"new-{n}", "event": "Registered", "occurred_at": now, "anonymous_id": "v"} for n in "ab"
-        ]
         add_events(lake, newer, key="newer.jsonl", now=now)
         lake.close()
         announced = page.locator(".st-key-show_new").get_by_role("button")
