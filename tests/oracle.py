@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from pipeline.questions.filters import Filter
@@ -152,8 +152,12 @@ def as_ipv4(text: str) -> str:
 
 
 def in_network(text: str, network: str) -> bool:
+    """A network of IPv4-mapped addresses counts as the IPv4 one, like its addresses."""
+    wide = ip_network(network)
+    if isinstance(wide, IPv6Network) and wide.prefixlen >= 96 and wide.network_address.ipv4_mapped:
+        wide = ip_network(f"{wide.network_address.ipv4_mapped}/{wide.prefixlen - 96}")
     try:
-        return ip_address(text) in ip_network(network)
+        return ip_address(text) in wide
     except ValueError:
         return False
 

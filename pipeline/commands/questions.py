@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from pipeline.errors import ActivityError, QuestionError
+from pipeline.errors import QuestionError
 from pipeline.event import FIELD
 from pipeline.lake import Lake, Snapshot
 from pipeline.questions import activity, export, facets, workbook
@@ -81,7 +81,7 @@ def count(args: argparse.Namespace, settings: Settings) -> int:
 def events(args: argparse.Namespace, settings: Settings) -> int:
     snapshot, view = _asked(args.query, settings)
     if args.page is not None:
-        view = view.with_(page=max(args.page, 0))
+        view = view.with_(page=args.page)
     page = activity.page(snapshot, view)
     if page.page != view.page:
         raise QuestionError(f"There is no page {view.page}.", hint=f"The view has pages 1 to {page.pages}.")
@@ -131,18 +131,13 @@ def export_(args: argparse.Namespace, settings: Settings) -> int:
         raise QuestionError(f"No format is known for {args.to!r}.", hint="End the name in .csv, .parquet or .xlsx.")
     snapshot, view = _asked(args.query, settings)
     path = Path(args.to)
-    try:
-        with _progress(activity.count(snapshot, view)) as advance:
-            if kind == "csv":
-                _write_csv(snapshot, view, args, advance)
-            elif kind == "parquet":
-                export.parquet(snapshot, view, path, advance)
-            else:
-                _say_cut(workbook.xlsx(snapshot, view, path, advance))
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ActivityError(f"{args.to} cannot be written: {error.strerror}.", code="export.not_written") from error
+    with _progress(activity.count(snapshot, view)) as advance:
+        if kind == "csv":
+            _write_csv(snapshot, view, args, advance)
+        elif kind == "parquet":
+            export.parquet(snapshot, view, path, advance)
+        else:
+            _say_cut(workbook.xlsx(snapshot, view, path, advance))
     return 0
 
 
@@ -177,7 +172,7 @@ def _say_cut(written: workbook.Workbook) -> None:
 
 
 @contextmanager
-def _progress(total: int) -> Any:
+def _progress(total: int) -> Iterator[export.Progress]:
     """A bar on standard error; yields what to call with (rows written, rows in all)."""
     columns = (TextColumn("Events"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True)) as bar:

@@ -71,7 +71,7 @@ def page(
     counted = timeline(snapshot, view) if counted is None else counted
     total = counted.total
     pages = max(1, -(-total // ROWS))
-    number = min(view.page, pages)
+    number = max(1, min(view.page, pages))
     if total == 0:
         return Page([], 0, 1, 1)
     where = stretch(snapshot, view, counted, (number - 1) * ROWS, ROWS)

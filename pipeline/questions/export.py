@@ -8,12 +8,13 @@ memory stays flat, whatever the size.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.errors import ActivityError
 from pipeline.event import EVENT_SCHEMA, FIELD, FIELDS
 from pipeline.questions.activity import newest_first
 from pipeline.questions.cells import csv_header, csv_lines, local_text, utc_text
@@ -81,13 +82,21 @@ def parquet(snapshot: Snapshot, view: View, path: Path, progress: Progress | Non
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `path` when all went well and is removed when not."""
+    """A path to write to, which becomes `path` when all went well and is removed when not.
+
+    Raises ActivityError (export.not_written) when the disk says no: no such folder, not allowed, full.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
+        part.touch()  # so that a folder that is not there is said before the work, not after it
         yield part
         part.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ActivityError(f"{path} cannot be written: {reason}.", code="export.not_written") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _csv_columns(batch: pa.RecordBatch, view: View) -> list[pa.Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 
 from pipeline.event import FIELD
 from pipeline.questions.cells import local_time
@@ -39,13 +41,23 @@ def xlsx(snapshot: Snapshot, view: View, path: Path, progress: Progress | None =
 
     `progress` is called every few thousand rows; an exception from it cancels, and no file is left.
     """
-    with replacing(path) as part, xlsxwriter.Workbook(str(part), _OPTIONS) as book:
+    with replacing(path) as part, _book(part) as book:
         writer = _Writer(book)
         for batch in batches(snapshot, view, progress):
             writer.add(_rows(batch, view))
         written = writer.finish()
         _summarise(book.add_worksheet("Summary"), snapshot, view, written)
     return written
+
+
+@contextmanager
+def _book(path: Path) -> Iterator[xlsxwriter.Workbook]:
+    """A workbook that closes itself, which is when it writes the file; a disk that says no raises OSError."""
+    try:
+        with xlsxwriter.Workbook(str(path), _OPTIONS) as book:
+            yield book
+    except FileCreateError as error:
+        raise OSError(str(error)) from error
 
 
 class _Writer:

@@ -59,7 +59,7 @@ def test_count_list_and_chart_are_the_same_events(case: Case, view: View) -> Non
     assert listed == [event["event_id"] for event in expected]
 
 
-@RUNS
+@settings(RUNS, max_examples=15)
 @given(view=nasty.views(), field=nasty.fields())
 def test_facets_and_people_are_the_same_events(case: Case, view: View, field: str) -> None:
     expected = case.oracle.view(view)
