@@ -99,10 +99,16 @@ function neighbourSteps(data, record) {
     step('previous', 'left', 'Previous'), step('next', 'right', 'Next'));
 }
 
+function modalPill(data, record) {
+  if (!record.modal) return null;
+  const filter = () => data.act({ do: 'filter', field: 'modal', op: 'is', value: record.modal });
+  return el('button', { class: 'pill', type: 'button', title: `Filter by the modal ${record.modal}`, text: record.modal, on: { click: filter } });
+}
+
 function inspector(data, record) {
   const close = el('button', { class: 'close', type: 'button', 'aria-label': 'Close event', on: { click: () => data.close() } }, icon('close'), 'Close ', el('kbd', { text: 'Esc' }));
   const nodes = [
-    el('div', { class: 'head' }, dot(record.event), el('h2', { text: record.event }), record.modal ? el('span', { class: 'pill', text: record.modal }) : null, close),
+    el('div', { class: 'head' }, dot(record.event), el('h2', { text: record.event }), modalPill(data, record), valueTools(data.act, { field: 'event', filterable: true }, 'event', record.event), close),
     el('div', { class: 'when num', text: record.time_long, title: record.occurred_at }),
     goButtons(data, record),
   ];
