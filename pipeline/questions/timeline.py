@@ -95,19 +95,19 @@ def stretch(snapshot: Snapshot, view: View, counted: Timeline, offset: int, rows
     return stretch(snapshot, view, finer, offset - before, rows)
 
 
-def slices(snapshot: Snapshot, view: View, counted: Timeline, rows: int) -> Iterator[Stretch]:
-    """The whole view as consecutive stretches of about `rows` events, newest first."""
-    newest = 0
+def slices(snapshot: Snapshot, view: View, counted: Timeline, rows: int, first: int) -> Iterator[Stretch]:
+    """The whole view as consecutive stretches, newest first: one of about `first` events, then of about `rows`."""
+    newest, wanted = 0, first
     while newest < len(counted.counts):
         through = np.cumsum(counted.counts[newest:])
-        oldest = newest + max(0, int(np.searchsorted(through, rows, side="right")) - 1)
+        oldest = newest + max(0, int(np.searchsorted(through, wanted, side="right")) - 1)
         bounds, count = counted.bounds(newest, oldest), int(through[oldest - newest])
-        if count > max(_TOO_FULL, rows) and counted.width >= _FINER:
+        if count > max(_TOO_FULL, wanted) and counted.width >= _FINER:
             finer = timeline(snapshot, view, within=bounds, width=counted.width // _FINER)
-            yield from slices(snapshot, view, finer, rows)
+            yield from slices(snapshot, view, finer, rows, wanted)
         else:
             yield Stretch(bounds, 0, count)
-        newest = oldest + 1
+        newest, wanted = oldest + 1, rows
 
 
 def histogram(counted: Timeline, view: View) -> tuple[Bar, ...]:
