@@ -18,11 +18,7 @@ PAGES = (
 if __name__ == "__main__":
     from pages.parts.frame import VIEWS, open_frame
 
-    pages = [
-        st.Page(VIEWS / f"{name}.py", title=title, url_path=path, default=not path)
-        for name, title, path in PAGES
-        if (VIEWS / f"{name}.py").exists()
-    ]
+    pages = [st.Page(VIEWS / f"{name}.py", title=title, url_path=path, default=not path) for name, title, path in PAGES]
     page = st.navigation(pages, position="top")
     # No icons on the pages: Streamlit would fetch each as a favicon from a font server. assets/app.css draws them.
     st.set_page_config(page_title=f"{page.title} · Customers Activity", page_icon=ASSETS / "favicon.svg", layout="wide")

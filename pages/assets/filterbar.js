@@ -31,19 +31,18 @@ function options(data, typed) {
   const text = typed.trim();
   const lower = text.toLowerCase();
   const fold = (item) => `${item.label} ${item.value}`.toLowerCase();
-  const known = new Set();
-  const once = (item) => { const key = `${item.field} ${item.value}`; return known.has(key) ? false : known.add(key); };
-  // What the server found for this very text, then what was proposed before anything was typed.
-  const pool = [...(data.typed === text ? data.found : []), ...data.suggestions];
-  const matching = pool.filter((item) => !lower || fold(item).includes(lower) || String(item.value).toLowerCase().includes(lower)).filter(once);
+  // What the server found for this very text, else what was proposed before anything was typed.
+  const looked = text && data.typed === text;
+  const scope = looked ? 'In this view' : data.scope;
+  const matching = (looked ? data.found : data.suggestions).filter((item) => !lower || fold(item).includes(lower) || String(item.value).toLowerCase().includes(lower));
   const found = matching.slice(0, lower ? 12 : 40).map((item) => ({ ...item, op: 'is' }));
-  if (!text) return { found, typed: [] };
+  if (!text) return { found, scope, typed: [] };
   const said = spoken(data, text);
-  if (said) return { found, typed: [{ field: said.field.name, label: said.field.label, op: said.op, value: said.value }] };
+  if (said) return { found, scope, typed: [{ field: said.field.name, label: said.field.label, op: said.op, value: said.value }] };
   const free = FREE.filter(([name, op]) => data.fields.some((field) => field.name === name && field.ops.includes(op)))
     .filter(([name]) => name !== 'ip' || /^[0-9a-f:.]+$/i.test(text))
     .map(([name, op]) => ({ field: name, label: data.fields.find((field) => field.name === name).label, op, value: text }));
-  return { found, typed: free };
+  return { found, scope, typed: free };
 }
 
 function optionNode(root, item, index) {
@@ -79,7 +78,7 @@ function hide(root) {
 }
 
 function unfold(root) {
-  const { found, typed } = options(root.data, root.input.value);
+  const { found, scope, typed } = options(root.data, root.input.value);
   // An outright statement comes first, then what exists in this view, then guesses at what is meant.
   const said = typed.length === 1 ? typed : [];
   const guesses = typed.length === 1 ? [] : typed;
@@ -87,7 +86,7 @@ function unfold(root) {
   root.at = root.input.value.trim() && root.items.length ? 0 : -1;
   const nodes = root.items.map((item, index) => optionNode(root, item, index));
   const parts = [...nodes.slice(0, said.length)];
-  if (found.length) parts.push(el('h4', { text: 'In this view' }), ...nodes.slice(said.length, said.length + found.length));
+  if (found.length) parts.push(el('h4', { text: scope }), ...nodes.slice(said.length, said.length + found.length));
   if (guesses.length) parts.push(el('h4', { text: 'Search' }), ...nodes.slice(said.length + found.length));
   if (!nodes.length) parts.push(el('div', { class: 'none', text: 'Type a value, or “country: France”, “path contains /news”.' }));
   root.menu.replaceChildren(...parts);

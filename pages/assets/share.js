@@ -22,7 +22,12 @@ export default function (component) {
     button.addEventListener('click', () => open(list.hidden));
     list.addEventListener('click', () => open(false));
     root.close = (event) => { if (!event.composedPath().includes(root)) open(false); };
-    root.escape = (event) => { if (event.key === 'Escape') open(false); };
+    root.escape = (event) => {
+      if (event.key !== 'Escape' || list.hidden) return;
+      event.stopImmediatePropagation();  // this Escape closes the menu, not the open event
+      open(false);
+      button.focus();
+    };
     link.addEventListener('click', async () => {
       await toClipboard(`${location.origin}${location.pathname}?${data.link}`);
       link.classList.add('done');
@@ -33,9 +38,9 @@ export default function (component) {
     root.replaceChildren(el('div', { class: 'share' }, link, button, list));
   }
   document.addEventListener('pointerdown', root.close);
-  document.addEventListener('keydown', root.escape);
+  document.addEventListener('keydown', root.escape, true);
   return () => {
     document.removeEventListener('pointerdown', root.close);
-    document.removeEventListener('keydown', root.escape);
+    document.removeEventListener('keydown', root.escape, true);
   };
 }

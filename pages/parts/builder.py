@@ -15,14 +15,15 @@ from pipeline.questions.ranges import Days
 from pipeline.questions.view import View
 
 _DATE, _METADATA = "date", "properties"
-_FIELD, _OP, _VALUE, _DAYS, _NAME = "build_field", "build_op", "build_value", "build_days", "build_name"
+_OPEN, _FIELD, _OP, _VALUE = "builder", "build_field", "build_op", "build_value"
+_DAYS, _NAME, _PROBLEM = "build_days", "build_name", "build_problem"
 _OFFERED = 50  # values proposed for a field, the most frequent first
 
 
 def filter_builder(view: View, moment: Moment, go: Callable[[View], None]) -> None:
     """Draw the popover. Its own fields are no part of the view until applied."""
     # Drawn only while open: its values cost a question per view.
-    popover = st.popover("Filter", icon=":material/filter_list:", key="builder", on_change="rerun")
+    popover = st.popover("Filter", icon=":material/filter_list:", key=_OPEN, on_change="rerun")
     if not popover.open:
         return
     with popover:
@@ -51,8 +52,8 @@ def _date_part(view: View, go: Callable[[View], None]) -> None:
 
     def apply() -> None:
         days = st.session_state[_DAYS]
-        if len(days) == 2:
-            go(view.with_(range=Days(*days)))
+        st.session_state[_OPEN] = False
+        go(view.with_(range=Days(*days)))
 
     ready = isinstance(chosen, tuple) and len(chosen) == 2
     st.button("Set range", type="primary", on_click=apply, disabled=not ready, width="stretch")
@@ -71,13 +72,14 @@ def _condition_part(view: View, moment: Moment, field: str, go: Callable[[View],
             values = () if op in WITHOUT_VALUE else (str(st.session_state[_VALUE]).strip(),)
             go(address.narrowed(view, Filter(target, op, values)))
         except QuestionError as error:
-            st.session_state["build_error"] = str(error)
+            st.session_state[_PROBLEM] = str(error)
         else:
+            st.session_state[_OPEN] = False
             _forget()
 
     missing = (field == _METADATA and not name) or (op not in WITHOUT_VALUE and not value)
     st.button("Apply filter", type="primary", on_click=apply, disabled=missing, width="stretch")
-    if problem := st.session_state.pop("build_error", None):
+    if problem := st.session_state.pop(_PROBLEM, None):
         st.text(problem)
 
 

@@ -10,7 +10,6 @@ import streamlit as st
 
 from pages.parts import address, answers, words
 from pages.parts.help import about
-from pages.parts.notice import notice
 from pages.parts.panel import command
 from pages.parts.serving import Moment, move_on, newest
 from pages.parts.toolbar import day_choice
@@ -45,9 +44,6 @@ def headline(view: View, now: Moment, total: int, go: Callable[[View], None]) ->
             st.button(
                 "", icon=":material/info:", type="tertiary", on_click=about, help="About these events", key="about"
             )
-    if now.gone is not None:
-        gone = f"The link’s data (snapshot {now.gone}) has been removed since; this is the current data."
-        notice(gone, key="gone", tone="late")
 
 
 def quick_filters(view: View, go: Callable[[View], None]) -> None:

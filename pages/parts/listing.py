@@ -55,6 +55,13 @@ def refused() -> None:
         notice(why, key="refused", tone="error")
 
 
+def gone(now: Moment) -> None:
+    """Say that a link's snapshot is no longer there, where that is so."""
+    if now.gone is not None:
+        text = f"The link’s data (snapshot {now.gone}) has been removed since; this is the current data."
+        notice(text, key="gone", tone="late")
+
+
 def step(view: View, now: Moment, to: str, go: Go) -> None:
     """Open the person's event before or after the open one; at either end, say so."""
     row = opened_row(view, now)
@@ -110,8 +117,8 @@ def _page_choice(view: View, last: int, go: Go) -> None:
     st.pagination(last, key="page", max_visible_pages=7, on_change=chosen)
 
 
-def draw_empty(view: View, now: Moment, act: Act) -> None:
-    """Say which filter to relax: what the view would hold without each."""
+def draw_empty(view: View, now: Moment, act: Act, *, kept: int = 0) -> None:
+    """Say which filter to relax: what the view would hold without each, but for the first `kept`."""
     if not view.filters:
         if answers.anything(now.snapshot):
             notice("Choose a longer range above.", key="empty", title="No events in these days", big=True)
@@ -119,7 +126,7 @@ def draw_empty(view: View, now: Moment, act: Act) -> None:
             waiting_for_data("empty")
         return
     ways = []
-    for index, condition in enumerate(view.filters):
+    for index, condition in enumerate(view.filters[kept:], kept):
         count = answers.count(now.snapshot, view.minus(condition))
         way = {"label": f"Without “{words.phrase(condition)}”", "count": words.counted(count, "event")}
         ways.append(way | {"action": {"do": "remove", "index": index}})

@@ -37,7 +37,9 @@ def range_choice(view: View, go: Go) -> None:
 
 def day_choice(view: View, go: Go) -> None:
     """First and last day of a custom range, both included."""
-    st.session_state[_DAYS] = words.first_and_last(view)
+    # Between its two clicks the calendar holds one day, which must not be taken from it.
+    if len(st.session_state.get(_DAYS, ())) != 1:
+        st.session_state[_DAYS] = words.first_and_last(view)
 
     def chosen() -> None:
         days = st.session_state[_DAYS]
@@ -62,9 +64,11 @@ def filter_bar(view: View, moment: Moment, act: Callable[[Action], None], *, wit
             act(action)
 
     typed = st.session_state.get(_TYPED, "")
+    everything = within or view.with_(filters=())
     data = {
         "chips": [words.phrase(condition) for condition in view.filters],
-        "suggestions": _listed(answers.proposed(moment.snapshot, within or view.with_(filters=()))),
+        "suggestions": _listed(answers.proposed(moment.snapshot, everything)),
+        "scope": "In this view" if everything == within or not view.filters else "In these days, without filters",
         "typed": typed,
         "found": _listed(answers.found(moment.snapshot, within or view, typed)) if typed else [],
         "fields": [{"name": f.name, "label": f.label, "ops": list(f.ops)} for f in FIELDS if f.ops],
@@ -79,8 +83,8 @@ def _listed(suggestions: Iterable[Suggestion]) -> list[dict[str, Any]]:
     ]
 
 
-def share(view: View, moment: Moment, total: int) -> None:
-    """Copy link, and Export, which says how many rows it will give."""
+def share(view: View, moment: Moment, total: int, link: str = "") -> None:
+    """Copy link (to `link`, else to the pinned view), and Export, which says how many rows it will give."""
     rows = words.counted(total, "row")
     formats = [
         {
@@ -92,7 +96,7 @@ def share(view: View, moment: Moment, total: int) -> None:
         for suffix, (label, note) in download.FORMATS.items()
     ]
     promise = f"Every event of this view, not just this page: {rows}, {words.dates(view)}."
-    link = view.pinned(moment.snapshot.version).query()
+    link = link or view.pinned(moment.snapshot.version).query()
     mount(
         "share", key="share", width="content", data={"rows": rows, "promise": promise, "formats": formats, "link": link}
     )

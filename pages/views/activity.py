@@ -51,6 +51,7 @@ def draw(view: View, now: Moment) -> None:
     with sharing:
         share(view, now, total)
     stale_banner()
+    listing.gone(now)
     headline(view, now, total, address.write)
     left, right = listing.columns()
     with left:

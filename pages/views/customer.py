@@ -13,7 +13,7 @@ from pages.parts.figures import Column, table
 from pages.parts.notice import explained, notice
 from pages.parts.serving import Moment, moment, product
 from pages.parts.toolbar import filter_bar, share
-from pages.parts.words import clock_time, counted
+from pages.parts.words import clock_time
 from pipeline.errors import SnapshotGone
 from pipeline.event import Op
 from pipeline.questions.customers import Profile
@@ -133,34 +133,42 @@ def of_person(asked: View, profile: Profile, now: Moment) -> View:
 
 def go_of(profile: Profile, everything: View) -> listing.Go:
     """Writes a view of this person to the URL: the person by name, and only what narrows their events."""
-    own = Filter("person", Op.IS, (profile.person,))
 
     def go(view: View) -> None:
-        named = {"customer": profile.customer_id} if profile.customer_id else {"person": profile.person}
-        narrowing = replace(view, filters=tuple(each for each in view.filters if each != own))
         # All time is what a profile shows without being asked.
-        address.write(narrowing, named, without=("from", "to") if view.range == everything.range else ())
+        without = ("from", "to") if view.range == everything.range else ()
+        address.write(narrowing(view, profile), named(profile), without=without)
 
     return go
 
 
+def named(profile: Profile) -> dict[str, str]:
+    return {"customer": profile.customer_id} if profile.customer_id else {"person": profile.person}
+
+
+def narrowing(view: View, profile: Profile) -> View:
+    """The view without the person, who is named by a parameter of their own and is no chip one could remove."""
+    own = Filter("person", Op.IS, (profile.person,))
+    return replace(view, filters=tuple(each for each in view.filters if each != own))
+
+
 def draw_profile(view: View, profile: Profile, now: Moment) -> None:
     go = go_of(profile, profile.view(now.now, view.zone))
-    # The first filter is the person, who is not a chip one could remove.
-    narrowing = replace(view, filters=view.filters[1:])
     act = listing.actor(view, now, go)
     total = answers.count(now.snapshot, view)
     view = replace(view, page=min(view.page, listing.pages(total)))
     draw_header(profile, view, now, total)
     person.figures(profile, view.zone)
-    filter_bar(narrowing, now, listing.actor(narrowing, now, go), within=view)
+    narrow = narrowing(view, profile)
+    filter_bar(narrow, now, listing.actor(narrow, now, go), within=view)
     listing.refused()
+    listing.gone(now)
     left, right = listing.columns()
     with left:
         if total:
             listing.draw_list(view, now, total, act, go, height=_HEIGHT)
         else:
-            listing.draw_empty(view, now, act)
+            listing.draw_empty(view, now, act, kept=1)
     with right:
         listing.draw_panel(view, now, act, height=_HEIGHT, summary=lambda: person.summary(profile, view, now))
 
@@ -174,10 +182,10 @@ def draw_header(profile: Profile, view: View, now: Moment, total: int) -> None:
             "person": profile.person,
             "email": profile.email,
             "crm": crm,
-            "events": counted(total, "event"),
         }
         mount("who", key="who_card", data=data)
-        share(view, now, total)
+        pinned = narrowing(view, profile).pinned(now.snapshot.version).query()
+        share(view, now, total, link=f"{urlencode(named(profile))}&{pinned}")
 
 
 page()

@@ -201,6 +201,17 @@ def test_the_chart_is_brushed(page: Page) -> None:
     expect(page.get_by_test_id("stDateInput")).to_be_visible()
 
 
+def test_days_are_picked_in_the_calendar(page: Page) -> None:
+    """The first click leaves half a range, which must wait for the second."""
+    visit(page, "/?from=2026-03-01&to=2026-03-31", "[data-testid=stDateInput]")
+    settle(page)
+    page.locator("[data-testid=stDateInput] button").last.click()
+    for day in ("10", "12"):
+        page.get_by_role("button", name=re.compile(rf"March {day}, 2026")).first.click()
+        settle(page)
+    expect(page).to_have_url(re.compile("from=2026-03-10&to=2026-03-12"))
+
+
 def test_previous_and_next_stay_with_the_person(page: Page) -> None:
     visit(page, "/")
     page.locator(ROWS).filter(has_text="cus_004").first.click()

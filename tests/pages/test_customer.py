@@ -57,3 +57,16 @@ def test_a_hostile_id_is_an_id_like_any_other(open_page: Open) -> None:
     page = open_page(f"customer={HOSTILE_ID}", SCRIPT)
     assert page.given("who_card")["customer_id"] == HOSTILE_ID
     assert page.given("who_card")["title"] == hostile_text("name")
+
+
+def test_a_copied_link_leads_back_to_the_person(open_page: Open) -> None:
+    link = open_page("customer=cus_005&f=event is Modal Displayed", SCRIPT).given("share")["link"]
+    page = open_page(link, SCRIPT)
+    assert page.given("who_card")["customer_id"] == "cus_005"
+    assert page.given("filterbar")["chips"] == ["Event is Modal Displayed"]
+
+
+def test_an_empty_profile_offers_to_relax_its_filters_but_not_the_person(open_page: Open) -> None:
+    notice = open_page("customer=cus_004&f=path is /nowhere", SCRIPT).given("empty")
+    assert [way["label"] for way in notice["ways"]] == ["Without “Path is /nowhere”"]
+    assert notice["ways"][0]["count"] == f"{len(range(4, ORDINARY, 10))} events"
