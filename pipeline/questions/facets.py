@@ -17,10 +17,7 @@ from pipeline.questions.timeline import Bar, Timeline, histogram, timeline
 from pipeline.questions.view import View
 
 GLANCE_FIELDS = ("event", "country", "device", "path", "domain")
-SUGGESTED_FIELDS = (
-    *("event", "modal", "customer_id", "path", "title", "country", "city", "device", "browser", "domain"),
-    *("referrer_domain", "utm_campaign"),
-)
+SUGGESTED_FIELDS = ("event", "modal", "customer_id", "path", "country", "city", "device", "domain", "utm_campaign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def facets(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int = 2
     fields = [_countable(field) for field in fields]
     events = matching(snapshot, view, fields)
     tops = [_top(events, field, place, limit) for place, field in enumerate(fields)]
-    rows = snapshot.fetch(ibis.union(*tops) if len(tops) > 1 else tops[0]).to_pylist()
+    rows = snapshot.fetch(ibis.union(*tops)).to_pylist()
     rows.sort(key=lambda row: (row["field"], -row["count"], row["value"] is None, row["value"]))
     found: dict[str, Facets] = {}
     for place, field in enumerate(fields):
@@ -111,9 +108,10 @@ def suggestions(
     events = matching(snapshot, view, fields)
     found = []
     for place, field in enumerate(fields):
-        value = text_of(field, events)
-        wanted = value.lower().contains(ibis.literal(text).lower()) if text else value.notnull()
-        found.append(_top(events.filter(wanted), field, place, limit))
+        values = _counts(events, field)
+        # Among the distinct values, which are far fewer than the events.
+        wanted = values.value.lower().contains(ibis.literal(text).lower()) if text else values.value.notnull()
+        found.append(_largest(values.filter(wanted), limit).select("value", "count", field=ibis.literal(place)))
     rows = snapshot.fetch(ibis.union(*found)).to_pylist()
     rows.sort(key=lambda row: (-row["count"], row["field"], row["value"]))
     return [Suggestion(fields[row["field"]], row["value"], int(row["count"])) for row in rows[:limit]]
@@ -132,15 +130,23 @@ def _countable(field: str) -> str:
 
 def _top(events: ir.Table, field: str, place: int, limit: int) -> ir.Table:
     """(field, value, count, distinct, total) of the `limit` most frequent values; `field` is its place."""
-    counted = events.select(value=text_of(field, events)).group_by("value").agg(count=lambda rows: rows.count())
     everything = ibis.window()
-    counted = counted.mutate(
-        field=ibis.literal(place, "int32"),
-        distinct=counted.count().over(everything),
-        total=counted["count"].sum().over(everything).cast("int64"),
+    counts = _counts(events, field)
+    counts = counts.mutate(
+        field=ibis.literal(place),
+        distinct=counts.count().over(everything),
+        total=counts["count"].sum().over(everything).cast("int64"),
     )
-    top = counted.order_by(counted["count"].desc(), counted.value.asc(nulls_first=False)).limit(limit)
-    return top.select("field", "value", "count", "distinct", "total")
+    return _largest(counts, limit).select("field", "value", "count", "distinct", "total")
+
+
+def _counts(events: ir.Table, field: str) -> ir.Table:
+    """(value, count) of every value of a field."""
+    return events.select(value=text_of(field, events)).group_by("value").agg(count=lambda rows: rows.count())
+
+
+def _largest(counts: ir.Table, limit: int) -> ir.Table:
+    return counts.order_by(counts["count"].desc(), counts.value.asc(nulls_first=False)).limit(limit)
 
 
 def _people(snapshot: Snapshot, view: View) -> tuple[int, int]:
