@@ -130,8 +130,10 @@ const countryCode = (() => {
       const names = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' });
       const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
       for (const first of letters) for (const second of letters) {
-        const shown = names.of(first + second);
-        if (shown && !codes.has(shown)) codes.set(shown, first + second);
+        const code = first + second;
+        // Former codes (DD, SU, …) bear the name of what followed them, and have no flag.
+        const shown = new Intl.Locale(`und-${code}`).region === code ? names.of(code) : undefined;
+        if (shown && !codes.has(shown)) codes.set(shown, code);
       }
     }
     return codes.get(name);

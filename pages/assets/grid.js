@@ -32,7 +32,7 @@ function mark(body, id) {
 
 function build(root, data) {
   const body = el('tbody', {}, ...data.rows.map((row, index) => tableRow(row, data, index)));
-  const heads = COLUMNS.map(([name, label]) => el('th', { scope: 'col', class: `of-${name}`, text: name === 'time' ? `Time (${data.zone})` : label }));
+  const heads = COLUMNS.map(([name, label]) => el('th', { scope: 'col', class: `of-${name}`, 'aria-sort': name === 'time' && 'descending', text: name === 'time' ? `Time (${data.zone}) ↓` : label }));
   const table = el('table', { role: 'grid', 'aria-label': data.label, 'aria-rowcount': data.total + 1 },
     el('thead', {}, el('tr', { 'aria-rowindex': 1 }, ...heads)), body);
   const wrap = el('div', { class: 'wrap' }, table);

@@ -27,10 +27,9 @@ def headline(view: View, now: Moment, total: int, go: Callable[[View], None]) ->
     with st.container(horizontal=True, vertical_alignment="center", key="headline"):
         # A custom range shows its days in the field that changes them.
         days = "" if isinstance(view.range, Days) else f"{words.dates(view)} · "
-        said = f"{days}newest first · times in {zone}"
+        said = f"{escape(days)}<em>newest first · </em>times in {escape(zone)}"
         st.html(
-            f'<div class="headline"><b>{words.counted(total, "event")}</b><span>{escape(said)}</span></div>',
-            width="content",
+            f'<div class="headline"><b>{words.counted(total, "event")}</b><span>{said}</span></div>', width="content"
         )
         if isinstance(view.range, Days):
             day_choice(view, go)
