@@ -17,7 +17,7 @@ import orjson
 
 from pipeline.sources.lines import LineRejected
 from pipeline.sources.times import Clock
-from pipeline.sources.values import address, first_text, identifier, modal, path_of, person_name
+from pipeline.sources.values import NO_ID, address, first_text, identifier, modal, path_of, person_name
 
 Event = dict[str, Any]
 
@@ -82,35 +82,71 @@ class Picker:
     clock: Clock
 
     def pick(self, event: Event, line: int, raw: bytes) -> Row | None:
-        """The row for `event`, which is used up, or None when it is expired. Raises `LineRejected`."""
-        message_id = identifier(event, "messageId", raw)
-        told = None if message_id is not None else _content(event, self.stamped)
-        kind, name = _what(event)
-        customer_id = identifier(event, "userId", raw)
-        anonymous_id = identifier(event, "anonymousId", raw)
+        """The row for `event`, which is used up, or None when it is expired. Raises `LineRejected`.
+
+        Long, and with checks that the helpers repeat, on purpose: for what nearly every event is like, each call that
+        is not made is measurable.
+        """
+        pop = event.pop
+        message_id = event.get("messageId")
+        told = None
+        if type(message_id) is str and message_id not in NO_ID:
+            del event["messageId"]
+        else:
+            message_id = identifier(event, "messageId", raw)
+            if message_id is None:
+                told = _content(event, self.stamped)
+        kind, name = event.get("type"), event.get("event")
+        if kind == "track" and type(name) is str and name and not name.isspace():
+            del event["type"], event["event"]
+        else:
+            kind, name = _what(event)
+        customer_id = pop("userId", None)
+        if customer_id is not None and (type(customer_id) is not str or customer_id in NO_ID):
+            event["userId"] = customer_id
+            customer_id = identifier(event, "userId", raw)
+        anonymous_id = pop("anonymousId", None)
+        if anonymous_id is not None and (type(anonymous_id) is not str or anonymous_id in NO_ID):
+            event["anonymousId"] = anonymous_id
+            anonymous_id = identifier(event, "anonymousId", raw)
         if customer_id is None and anonymous_id is None:
             raise LineRejected("line.no_identity", "The event has neither a user id nor an anonymous id.")
 
-        pop, clock = event.pop, self.clock
+        clock = self.clock
         received_at = clock.received(pop("receivedAt", None))
         occurred_at, wrong_time = clock.occurred(
             received_at, pop("sentAt", None), pop("originalTimestamp", None), pop("timestamp", None)
         )
-        if clock.expired(received_at, occurred_at):
+        if clock.cutoff is not None and clock.expired(received_at, occurred_at):
             return None
 
         pop("writeKey", None)  # a secret
-        context = _dict(event, "context")
-        own = _dict(event, "properties")
+        context, own = event.get("context"), event.get("properties")
+        if type(context) is dict:
+            del event["context"]
+        else:
+            context = {}
+        if type(own) is dict:
+            del event["properties"]
+        else:
+            own = {}
         source = self.source
         if self.stamped:
             source = _stamp(event, "source") or source
         ip, user_agent, hints = self._client(event, context)
         url, path, referrer, title = _page(kind, event, own, context)
-        utm = _campaign(context)
+        utm_source, utm_medium, utm_campaign, utm_term, utm_content = (
+            _campaign(context) if "campaign" in context else _NO_CAMPAIGN
+        )
         trait_name, trait_email = _traits(event, context) if kind == "identify" and customer_id else (None, None)
-        linked = _linked(kind, event, customer_id, anonymous_id, raw)
+        linked = anonymous_id if customer_id is not None else None
+        if kind == "alias":
+            linked = _linked(event, customer_id, anonymous_id, raw)
         modal_name = modal(own) if name == "Modal Displayed" else None
+        if context:
+            event["context"] = context
+        if wrong_time is not None:
+            event["_original_timestamp"] = wrong_time
         return (
             name,
             kind,
@@ -123,11 +159,15 @@ class Picker:
             path,
             referrer,
             title,
-            *utm,
-            _event_id(source, message_id, told),
+            utm_source,
+            utm_medium,
+            utm_campaign,
+            utm_term,
+            utm_content,
+            _event_key(source, message_id, told),
             message_id,
             source,
-            _rest(event, own, context, wrong_time),
+            _rest(event, own),
             line,
             user_agent,
             hints,
@@ -159,15 +199,6 @@ class Picker:
             agent if type(agent) is str and agent else None,
             orjson.dumps(hints).decode() if type(hints) is dict and hints else None,
         )
-
-
-def _dict(event: Event, key: str) -> Event:
-    """The object under `key`, taken out; something else there stays with the rest."""
-    value = event.get(key)
-    if type(value) is dict:
-        del event[key]
-        return value
-    return {}
 
 
 def _stamp(event: Event, key: str) -> str | None:
@@ -244,25 +275,31 @@ def _page(kind: str, event: Event, own: Event, context: Event) -> tuple[str | No
 
 
 def _drop_held(holder: Event, url: str | None, path: str | None, referrer: str | None, title: str | None) -> None:
-    get, pop = holder.get, holder.pop
-    if get("url") in ("", url):
-        pop("url", None)
-    if get("path") in ("", path):
-        pop("path", None)
-    if get("referrer") in ("", "$direct", referrer):
-        pop("referrer", None)
-    if get("title") in ("", title):
-        pop("title", None)
+    if "url" in holder and ((value := holder["url"]) == url or value == ""):
+        del holder["url"]
+    if "path" in holder and ((value := holder["path"]) == path or value == ""):
+        del holder["path"]
+    if "referrer" in holder and ((value := holder["referrer"]) == referrer or value == "" or value == "$direct"):
+        del holder["referrer"]
+    if "title" in holder and ((value := holder["title"]) == title or value == ""):
+        del holder["title"]
 
 
-_NO_CAMPAIGN = (None, None, None, None, None)
+Campaign = tuple[str | None, str | None, str | None, str | None, str | None]
+_NO_CAMPAIGN: Campaign = (None, None, None, None, None)
 
 
-def _campaign(context: Event) -> tuple[str | None, ...]:
+def _campaign(context: Event) -> Campaign:
     campaign = context.get("campaign")
     if type(campaign) is not dict:
         return _NO_CAMPAIGN
-    found = tuple(_stamp(campaign, key) for key in ("source", "medium", "name", "term", "content"))
+    found = (
+        _stamp(campaign, "source"),
+        _stamp(campaign, "medium"),
+        _stamp(campaign, "name"),
+        _stamp(campaign, "term"),
+        _stamp(campaign, "content"),
+    )
     if not campaign:
         del context["campaign"]
     return found
@@ -278,16 +315,14 @@ def _traits(event: Event, context: Event) -> tuple[str | None, str | None]:
     return name, email
 
 
-def _linked(kind: str, event: Event, customer_id: str | None, anonymous_id: str | None, raw: bytes) -> str | None:
-    """The visitor that this event links to `customer_id`: its own, or the previous id of an alias call."""
+def _linked(event: Event, customer_id: str | None, anonymous_id: str | None, raw: bytes) -> str | None:
+    """The visitor that an alias call links to `customer_id`: the previous id, else its own."""
     if customer_id is None:
         return None
-    if kind == "alias":
-        previous = event.get("previousId")
-        found = identifier(event, "previousId", raw)
-        event["previousId"] = previous  # no column holds it
-        return found or anonymous_id
-    return anonymous_id
+    previous = event.get("previousId")
+    found = identifier(event, "previousId", raw)
+    event["previousId"] = previous  # no column holds it
+    return found or anonymous_id
 
 
 def _content(event: Event, stamped: bool) -> bytes:
@@ -299,32 +334,26 @@ def _content(event: Event, stamped: bool) -> bytes:
     return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
 
 
-def _event_id(source: str, message_id: str | None, content: bytes | None) -> str:
-    """A UUID (version 8 of RFC 9562) hashed from (source, message id), or from (source, content) without one.
+def _event_key(source: str, message_id: str | None, content: bytes | None) -> bytes:
+    """16 bytes hashed from (source, message id), or from (source, content) without one; `columns` makes UUIDs of them.
 
     The source goes with its length, and a letter says which of the two follows, so that no two pairs are one text.
     """
     name = source.encode()
     told = b"c" + content if message_id is None and content is not None else b"m" + str(message_id).encode()
-    text = blake2b(b"%d:%b%b" % (len(name), name, told), digest_size=16).hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+    return blake2b(b"%d:%b%b" % (len(name), name, told), digest_size=16).digest()
 
 
-def _rest(event: Event, own: Event, context: Event, wrong_time: Any) -> str | None:
+def _rest(event: Event, own: Event) -> bytes | None:
     """Everything else the event carried, as JSON: its own properties, and beside them what else is left.
 
     Where a property has the name of something of ours (`context`, `traits`, …), the property keeps it and ours gets an
     underscore before it. Numbers beyond 64 bits keep a double's precision here, as in most JSON readers; ids, which are
     told apart by every digit, are read exactly.
     """
-    if context:
-        event["context"] = context
-    if wrong_time is not None:
-        event["_original_timestamp"] = wrong_time
     for key, value in event.items():
         if value is not None and value != {}:
             while key in own:
                 key = f"_{key}"
             own[key] = value
-    return orjson.dumps(own).decode() if own else None
+    return orjson.dumps(own) if own else None

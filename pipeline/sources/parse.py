@@ -12,9 +12,9 @@ import orjson
 import pyarrow as pa
 
 from pipeline.errors import ActivityError, did_you_mean
-from pipeline.event import PARSED_SCHEMA
 from pipeline.sources import framing
-from pipeline.sources.fields import COLUMNS, Picker, Row
+from pipeline.sources.columns import as_table
+from pipeline.sources.fields import Picker, Row
 from pipeline.sources.formats import FORMATS
 from pipeline.sources.lines import BOM, Limits, LineRejected, Rejected, decode
 from pipeline.sources.objects import ObjectRef
@@ -151,7 +151,7 @@ class Job:
             else:
                 rows.append(row)
         lines = len(self.lines) - blank
-        return Parsed(self.object, _table(rows, self.object), rejected, lines, expired)
+        return Parsed(self.object, as_table(rows, self.object), rejected, lines, expired)
 
 
 def cut(
@@ -182,17 +182,3 @@ def read_line(file: BinaryIO, format: str, number: int, *, line_bytes: int) -> b
         if number < first + len(lines):
             return lines[number - first]
     return None
-
-
-def _table(rows: list[Row], object_index: int) -> pa.Table:
-    """The rows as columns; what no line tells is null."""
-    columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else {}
-    arrays = []
-    for wanted in PARSED_SCHEMA:
-        if wanted.name == "object":
-            arrays.append(pa.array([object_index] * len(rows), wanted.type))
-        elif wanted.name in columns:
-            arrays.append(pa.array(columns[wanted.name], wanted.type))
-        else:
-            arrays.append(pa.nulls(len(rows), wanted.type))
-    return pa.Table.from_arrays(arrays, schema=PARSED_SCHEMA)

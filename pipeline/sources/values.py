@@ -57,7 +57,11 @@ def path_of(url: str) -> str:
     """The path in `url` as written there, `/` when there is none."""
     scheme = url.find("://")
     start = url.find("/", scheme + 3 if scheme >= 0 else 0)
-    return url[start:].partition("?")[0].partition("#")[0] if start >= 0 else "/"
+    if start < 0:
+        return "/"
+    end = url.find("?", start)
+    path = url[start:end] if end >= 0 else url[start:]
+    return path.partition("#")[0] if "#" in path else path
 
 
 def modal(properties: dict[str, Any]) -> str | None:
