@@ -52,6 +52,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--live", action="store_true", help="add events of now every few seconds until stopped (writes a history first)"
     )
+    parser.add_argument("--quiet", action="store_true", help="say nothing unless something is wrong")
     parser.set_defaults(run=run)
 
 

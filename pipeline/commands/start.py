@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             return 1
     parts = {"scheduler": [*PIPELINE, "run"]}
     if not args.no_demo and not settings.sources and Plan.read(settings.data) is not None:
-        parts["live demo"] = [*PIPELINE, "demo", "--live"]
+        parts["live demo"] = [*PIPELINE, "demo", "--live", "--quiet"]
     parts["dashboard"] = [
         *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
         *("--server.address", HOST, "--server.port", str(port), "--server.headless", "true"),

@@ -10,10 +10,10 @@ import ibis
 
 from pipeline.errors import SnapshotGone
 from pipeline.lake.commit import Batch, Transaction
-from pipeline.lake.engine import Engine
+from pipeline.lake.engine import Engine, is_whole
 from pipeline.lake.ledger import Entry, Identity, RejectedLine, unsettled
 from pipeline.lake.lock import writer_lock
-from pipeline.lake.schema import migrate
+from pipeline.lake.schema import is_current, migrate
 from pipeline.lake.snapshot import Snapshot
 from pipeline.settings import Settings
 
@@ -38,11 +38,23 @@ class Lake:
         self.folder = settings.lake
         self.dedupe_days = settings.dedupe_days
         self.folder.mkdir(parents=True, exist_ok=True)
-        with writer_lock(self.lock_path, wait=60):
-            self.engine = Engine(self.folder, memory_mb=settings.memory_limit_mb, threads=threads)
-            with self.engine.cursor() as cursor:
-                migrate(cursor)
+        self.engine = self._opened(settings.memory_limit_mb, threads)
         self._builder = ibis.duckdb.connect()  # compiles expressions; never reads
+
+    def _opened(self, memory_mb: int, threads: int | None) -> Engine:
+        """The engine over a current lake. Only making or migrating one takes the lock: a long batch, which holds it,
+        must not keep readers from opening."""
+        if is_whole(self.folder):
+            engine = Engine(self.folder, memory_mb=memory_mb, threads=threads)
+            with engine.cursor() as cursor:
+                if is_current(cursor):
+                    return engine
+            engine.close()
+        with writer_lock(self.lock_path, wait=600):
+            engine = Engine(self.folder, memory_mb=memory_mb, threads=threads)
+            with engine.cursor() as cursor:
+                migrate(cursor)
+        return engine
 
     @classmethod
     def open(cls, settings: Settings, *, threads: int | None = None) -> Lake:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import duckdb
 
 from pipeline.errors import LakeBusy, LakeError, SnapshotGone
+
+CATALOG = "catalog.sqlite"
 
 # Settings of the DuckLake attachment, each learnt by measuring (docs/design.md): inlined rows broke readers, and
 # the catalog's default journal mode let an overlapping writer leave it locked for good.
@@ -43,7 +46,7 @@ class Engine:
             _set_session(con)
             for name in ("ducklake", "sqlite_scanner"):
                 _load_extension(con, name)
-            catalog, files = (_quoted(self._folder / name) for name in ("catalog.sqlite", "files"))
+            catalog, files = (_quoted(self._folder / name) for name in (CATALOG, "files"))
             con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
             return con
 
@@ -72,6 +75,17 @@ class Engine:
 
     def close(self) -> None:
         self._con.close()
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a lake has been made in `folder` to the end, so that attaching it will not begin to make one."""
+    if not (folder / CATALOG).exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{(folder / CATALOG).as_uri()}?mode=ro", uri=True, timeout=10)) as catalog:
+            return bool(catalog.execute("SELECT 1 FROM ducklake_table WHERE table_name = 'migrations'").fetchone())
+    except sqlite3.OperationalError:  # no such table: it is being made right now
+        return False
 
 
 def _set_session(con: duckdb.DuckDBPyConnection) -> None:

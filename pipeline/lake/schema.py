@@ -95,17 +95,23 @@ def _create(con: duckdb.DuckDBPyConnection) -> None:
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_create,)
 
 
-def migrate(con: duckdb.DuckDBPyConnection) -> None:
-    """Bring the lake to the current version, in one transaction. Raises `LakeError` for a lake of a newer version."""
+def is_current(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether nothing is to be migrated. Raises `LakeError` for a lake of a newer version."""
     version = _version(con)
     if version > len(MIGRATIONS):
         raise LakeError(
             f"This lake has version {version}; this program knows versions up to {len(MIGRATIONS)}.",
             hint="It was written by a newer release: upgrade.",
         )
-    missing = [] if version == 0 else sorted(EVENT_COLUMNS.keys() - _columns(con))
-    if version == len(MIGRATIONS) and not missing:
+    return version == len(MIGRATIONS) and not _missing(con)
+
+
+def migrate(con: duckdb.DuckDBPyConnection) -> None:
+    """Bring the lake to the current version, in one transaction. Raises `LakeError` for a lake of a newer version."""
+    if is_current(con):
         return
+    version = _version(con)
+    missing = _missing(con) if version else []
     con.begin()
     try:
         if version == 0:
@@ -131,8 +137,9 @@ def _version(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row and row[0] is not None else 0
 
 
-def _columns(con: duckdb.DuckDBPyConnection) -> set[str]:
+def _missing(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The stored fields that the events table has no column for yet."""
     rows = con.execute(
         "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND table_name = 'events'"
     ).fetchall()
-    return {str(name) for (name,) in rows}
+    return sorted(EVENT_COLUMNS.keys() - {str(name) for (name,) in rows})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,14 @@ def test_a_second_writer_waits_and_then_says_why(tmp_path: Path) -> None:
         writer_lock(lake.lock_path, wait=0.1),
     ):
         pass
+
+
+def test_a_reader_opens_while_a_long_batch_is_written(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    with lake.write(NOW):
+        started = time.monotonic()
+        assert ids(Lake.open(make_settings(tmp_path)).snapshot()) == ["a"]
+        assert time.monotonic() - started < 10
 
 
 def _write_many(folder: str, writer: int) -> None:
