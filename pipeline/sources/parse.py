@@ -115,29 +115,32 @@ class Job:
 
     object: int
     first: int
-    lines: list[bytes]
+    text: framing.Text
     picker: Picker
     limits: Limits
 
     @property
     def size(self) -> int:
         """Bytes of text."""
-        return sum(map(len, self.lines))
+        return len(self.text) if isinstance(self.text, bytes) else sum(map(len, self.text))
 
     def run(self) -> Parsed:
         # Thousands of dicts come and go, none in a cycle: looking for cycles among them took a third of the time.
+        collecting = gc.isenabled()
         gc.disable()
         try:
             return self._parse()
         finally:
-            gc.enable()
+            if collecting:
+                gc.enable()
 
     def _parse(self) -> Parsed:
         pick = self.picker.pick
+        texts = framing.lines_of(self.text, line_bytes=self.limits.line_bytes)
         rows: list[Row] = []
         rejected: list[Rejected] = []
         blank = expired = 0
-        for number, line in enumerate(self.lines, self.first):
+        for number, line in enumerate(texts, self.first):
             if not line.strip(_BLANK):
                 blank += 1
                 continue
@@ -150,7 +153,7 @@ class Job:
                 expired += 1
             else:
                 rows.append(row)
-        lines = len(self.lines) - blank
+        lines = len(texts) - blank
         return Parsed(self.object, as_table(rows, self.object), rejected, lines, expired)
 
 
@@ -171,14 +174,15 @@ def cut(
     clock = Clock(microseconds(received_fallback), None if retention_cutoff is None else microseconds(retention_cutoff))
     picker = Picker(source_name or chosen.source_in(ref.path) or chosen.name, chosen.stamped, clock)
     frame = framing.concatenated if chosen.concatenated else framing.newline_delimited
-    for first, lines in frame(file, chunk_bytes=chunk_bytes, line_bytes=limits.line_bytes):
-        yield Job(object_index, first, lines, picker, limits)
+    for first, text in frame(file, chunk_bytes=chunk_bytes, line_bytes=limits.line_bytes):
+        yield Job(object_index, first, text, picker, limits)
 
 
 def read_line(file: BinaryIO, format: str, number: int, *, line_bytes: int) -> bytes | None:
     """Line `number` (from 1) of an object read as `format`, or None when it has fewer."""
     frame = framing.concatenated if FORMATS[format].concatenated else framing.newline_delimited
-    for first, lines in frame(file, chunk_bytes=CHUNK_BYTES, line_bytes=line_bytes):
+    for first, text in frame(file, chunk_bytes=CHUNK_BYTES, line_bytes=line_bytes):
+        lines = framing.lines_of(text, line_bytes=line_bytes)
         if number < first + len(lines):
             return lines[number - first]
     return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -77,7 +79,7 @@ class ParsePool:
         if self._pool is None:
             # Not by fork: this process has threads, of DuckDB and of the fetcher, that a fork would leave half-way.
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_ignore_interrupts)
+            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_set_up)
         return self._pool
 
     def rest(self) -> None:
@@ -89,8 +91,7 @@ class ParsePool:
     close = rest
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C is for the parent, which finishes the batch in hand."""
-    import signal
-
+def _set_up() -> None:
+    """In a process of the pool: Ctrl-C is for the parent, which finishes the batch in hand; cycles are not made here."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()

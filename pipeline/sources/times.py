@@ -85,7 +85,8 @@ class Clock:
         """
         at = None
         if sent is not None and original is not None:
-            sent_at, original_at = read_time(sent), read_time(original)
+            sent_at = read_time(sent)
+            original_at = sent_at if sent == original else read_time(original)
             if sent_at is not None and original_at is not None:
                 at = received - sent_at + original_at
         if at is None:
