@@ -17,12 +17,29 @@ import pyarrow as pa
 
 from pipeline.enrich import Enricher, GeoStatus
 from pipeline.errors import ActivityError, ObjectRejected
-from pipeline.lake import Batch, Entry, Lake, RejectedLine, Transaction
+from pipeline.lake import Batch, Entry, Lake, Transaction
 from pipeline.settings import Settings, SourceSpec
-from pipeline.sources import Job, Limits, ObjectRef, ParsePool, Source, Sweep, cut, detect, fetch_ahead, open_source
+from pipeline.sources import (
+    Job,
+    Limits,
+    ObjectRef,
+    Parsed,
+    ParsePool,
+    Rejected,
+    Source,
+    Sweep,
+    cut,
+    detect,
+    fetch_ahead,
+    open_source,
+)
 
 # Keys listed and compared with the ledger at a time, so that a bucket of millions costs no memory.
 _LISTED = 5_000
+# Raw bytes of rejected lines held before they are written.
+_REJECTED_BYTES = 32_000_000
+# A batch that takes long says now and then that it is at work.
+_HEARTBEAT = timedelta(seconds=10)
 
 Clock = Callable[[], datetime]
 
@@ -126,12 +143,15 @@ class Pipeline:
             if not todo:
                 return None, ()
             entries: list[Entry] = []
+            heard_at = now
             for parsed in self._pool.run(self._jobs(spec, source, todo, now, entries, inserter)):
                 entry = entries[parsed.object]
                 entry.lines += parsed.lines
                 entry.expired += parsed.expired
-                entry.rejected += [RejectedLine(r.line, r.code, r.reason, r.raw) for r in parsed.rejected]
-                inserter.add(parsed.table, entries)
+                inserter.add(parsed, entries)
+                if self._clock() - heard_at >= _HEARTBEAT:
+                    heard_at = self._clock()
+                    self._heard(Look(source.uri, heard_at, max(1, len(pending) - len(entries))))
             inserter.flush(entries)
             return transaction.finish(entries, self._clock()), todo[len(entries) :]
 
@@ -176,9 +196,10 @@ class Pipeline:
 
 
 class _Inserter:
-    """Gathers tables into inserts of about `rows`, each enriched and made while the next lines are being parsed.
+    """Gathers what was parsed into inserts of about `rows`, each enriched and made while the next is being parsed.
 
-    Enrichment waits for the whole insert because it works on distinct values, of which many chunks share most.
+    Enrichment waits for the whole insert because it works on distinct values, of which many chunks share most. An
+    object of bad lines alone is bounded, too: by the bytes they are kept with.
     """
 
     def __init__(self, transaction: Transaction, enricher: Enricher, rows: int) -> None:
@@ -187,14 +208,18 @@ class _Inserter:
         self._rows = rows
         self._held: list[pa.Table] = []
         self._held_rows = 0
+        self._rejected: list[tuple[Entry, Rejected]] = []
+        self._rejected_bytes = 0
         self._thread = ThreadPoolExecutor(1, "insert")
         self._running: Future[None] | None = None
         self.full = False
 
-    def add(self, table: pa.Table, entries: Sequence[Entry]) -> None:
-        self._held.append(table)
-        self._held_rows += len(table)
-        if self._held_rows >= self._rows:
+    def add(self, parsed: Parsed, entries: Sequence[Entry]) -> None:
+        self._held.append(parsed.table)
+        self._held_rows += len(parsed.table)
+        self._rejected += [(entries[parsed.object], line) for line in parsed.rejected]
+        self._rejected_bytes += sum(len(line.raw) for line in parsed.rejected)
+        if self._held_rows >= self._rows or self._rejected_bytes >= _REJECTED_BYTES:
             self.full = True
             self._start(entries)
 
@@ -205,12 +230,14 @@ class _Inserter:
 
     def _start(self, entries: Sequence[Entry]) -> None:
         self._wait()
-        if self._held_rows:
-            table, self._held, self._held_rows = pa.concat_tables(self._held), [], 0
-            self._running = self._thread.submit(self._insert, table, tuple(entries))
+        if self._held:
+            table, rejected = pa.concat_tables(self._held), self._rejected
+            self._held, self._held_rows, self._rejected, self._rejected_bytes = [], 0, [], 0
+            self._running = self._thread.submit(self._insert, table, rejected, tuple(entries))
 
-    def _insert(self, table: pa.Table, entries: Sequence[Entry]) -> None:
+    def _insert(self, table: pa.Table, rejected: list[tuple[Entry, Rejected]], entries: Sequence[Entry]) -> None:
         self._transaction.insert(self._enricher.apply(table), entries)
+        self._transaction.reject(rejected)
 
     def _wait(self) -> None:
         if self._running is not None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.event import EVENT_SCHEMA
 from pipeline.lake.dedupe import first_copies
-from pipeline.lake.ledger import Entry, Identity, unsettled, write_entries
+from pipeline.lake.ledger import Entry, Identity, RejectedLine, unsettled, write_entries, write_rejected
 
 _INSERT_EVENTS = "INSERT INTO lake.events BY NAME SELECT * REPLACE (event_id::UUID AS event_id) FROM fresh"
 
@@ -87,6 +87,10 @@ class Transaction:
         if len(fresh):
             self._store(fresh, [entry.key for entry in entries])
 
+    def reject(self, lines: Sequence[tuple[Entry, RejectedLine]]) -> None:
+        """Keep lines that are no events, and count each in its object's entry."""
+        write_rejected(self._con, lines, self.batch_id, self._now)
+
     def _store(self, fresh: pa.Table, keys: Sequence[str]) -> None:
         stamp = pa.scalar(self._now, pa.timestamp("us", tz="UTC"))
         stamped = {
@@ -116,7 +120,7 @@ class Transaction:
             lines=sum(entry.lines for entry in entries),
             loaded=sum(entry.loaded for entry in entries),
             duplicate=sum(entry.duplicate for entry in entries),
-            rejected=sum(len(entry.rejected) for entry in entries),
+            rejected=sum(entry.rejected for entry in entries),
             expired=sum(entry.expired for entry in entries),
             bytes=sum(entry.bytes for entry in entries),
             oldest_landed_at=min((entry.modified for entry in entries), default=None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 from uuid import UUID
@@ -30,14 +30,17 @@ class Identity(Protocol):
     def etag(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedLine:
+class RejectedLine(Protocol):
     """One line that is no event: `line` counts from 1; `raw` are its bytes (cut if very long; the reason says so)."""
 
-    line: int
-    code: str
-    reason: str
-    raw: bytes
+    @property
+    def line(self) -> int: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def raw(self) -> bytes: ...
 
 
 @dataclass(slots=True)
@@ -55,16 +58,16 @@ class Entry:
     loaded: int = 0
     duplicate: int = 0
     expired: int = 0
-    rejected: list[RejectedLine] = field(default_factory=list)
+    rejected: int = 0
     last_error: str | None = None
 
     def check(self) -> None:
         """lines read = loaded + duplicate + rejected + expired. Raises `LakeError` (ledger.unbalanced)."""
-        accounted = self.loaded + self.duplicate + len(self.rejected) + self.expired
+        accounted = self.loaded + self.duplicate + self.rejected + self.expired
         if self.lines != accounted:
             raise LakeError(
                 f"{self.key}: {self.lines} lines read, but {self.loaded} loaded + {self.duplicate} duplicate + "
-                f"{len(self.rejected)} rejected + {self.expired} expired = {accounted}. Nothing was stored.",
+                f"{self.rejected} rejected + {self.expired} expired = {accounted}. Nothing was stored.",
                 hint="This is a fault of the program: please report it.",
                 code="ledger.unbalanced",
             )
@@ -102,7 +105,7 @@ def unsettled(con: duckdb.DuckDBPyConnection, refs: Sequence[Identity], now: dat
 
 
 def write_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], batch_id: UUID, now: datetime) -> None:
-    """Record what became of each object, and the lines that were no events."""
+    """Record what became of each object."""
     con.register("entries", _entry_table(entries))
     # A new version of an object, or another try, replaces what was waiting under its key.
     attempts = con.execute(
@@ -120,14 +123,6 @@ def write_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], batc
            FROM entries LEFT JOIN tried USING (source, key, etag)""",
         [batch_id, now],
     )
-    rejected = _rejected_table(entries)
-    if len(rejected):
-        con.register("rejected_lines", rejected)
-        con.execute(
-            "INSERT INTO lake.rejected BY NAME SELECT *, $1 AS seen_at, $2 AS batch_id FROM rejected_lines",
-            [now, batch_id],
-        )
-        con.unregister("rejected_lines")
     con.unregister("entries")
     con.unregister("tried")
 
@@ -135,20 +130,45 @@ def write_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], batc
 def _entry_table(entries: Sequence[Entry]) -> pa.Table:
     columns: dict[str, list[object]] = {
         name: [getattr(entry, name) for entry in entries]
-        for name in ("source", "key", "etag", "state", "format", "bytes", "lines", "loaded", "duplicate", "expired")
+        for name in (
+            "source",
+            "key",
+            "etag",
+            "state",
+            "format",
+            "bytes",
+            "lines",
+            "loaded",
+            "duplicate",
+            "rejected",
+            "expired",
+        )
     }
     return pa.table(
         {
             **columns,
             "modified": pa.array([entry.modified for entry in entries], pa.timestamp("us", tz="UTC")),
-            "rejected": pa.array([len(entry.rejected) for entry in entries], pa.int64()),
             "last_error": pa.array([entry.last_error for entry in entries], pa.string()),
         }
     )
 
 
-def _rejected_table(entries: Sequence[Entry]) -> pa.Table:
-    rows = [(entry, line) for entry in entries for line in entry.rejected]
+def write_rejected(
+    con: duckdb.DuckDBPyConnection, lines: Sequence[tuple[Entry, RejectedLine]], batch_id: UUID, now: datetime
+) -> None:
+    """Keep lines that are no events, each with its place and reason, and count them in their entries."""
+    if not lines:
+        return
+    for entry, _ in lines:
+        entry.rejected += 1
+    con.register("rejected_lines", _rejected_table(lines))
+    con.execute(
+        "INSERT INTO lake.rejected BY NAME SELECT *, $1 AS seen_at, $2 AS batch_id FROM rejected_lines", [now, batch_id]
+    )
+    con.unregister("rejected_lines")
+
+
+def _rejected_table(rows: Sequence[tuple[Entry, RejectedLine]]) -> pa.Table:
     return pa.table(
         {
             "source": pa.array([entry.source for entry, _ in rows], pa.string()),

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from pipeline.errors import LakeBusy, LakeError, SnapshotGone
-from pipeline.lake import Entry, Lake, RejectedLine, Snapshot, maintain
+from pipeline.lake import Entry, Lake, Snapshot, maintain
 from pipeline.lake.lock import writer_lock
+from pipeline.sources import Rejected
 from tests.support import NOW, add_events, make_lake, make_settings
 
 DAY = timedelta(days=1)
@@ -103,12 +104,13 @@ def test_an_alias_call_links_the_previous_visitor_and_its_own(tmp_path: Path) ->
 
 def test_the_ledger_settles_objects_and_waits_before_another_try(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, [])
-    read = Entry("s", "read", "1", 10, NOW, lines=1, rejected=[RejectedLine(1, "line.not_json", "Not JSON.", b"{")])
+    read = Entry("s", "read", "1", 10, NOW, lines=1)
     broken = Entry("s", "broken", "1", 10, NOW, state="rejected", last_error="object.corrupt: …")
     flaky = Entry("s", "flaky", "1", 10, NOW, state="retrying", last_error="source.unavailable: …")
     fresh = Entry("s", "fresh", "1", 10, NOW)
     refs = [read, broken, flaky, fresh]
     with lake.write(NOW) as transaction:
+        transaction.reject([(read, Rejected(1, "line.not_json", "Not JSON.", b"{"))])
         transaction.finish([read, broken, flaky], NOW)
     assert lake.pending(refs, NOW + timedelta(seconds=10)) == [3]
     assert lake.pending(refs, NOW + timedelta(seconds=15)) == [2, 3]

@@ -103,6 +103,19 @@ def test_bad_lines_are_kept_with_their_place_and_reason(tmp_path: Path) -> None:
     assert found[5][0] == "line.track_without_name"
 
 
+def test_an_object_of_bad_lines_alone_is_kept_in_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.run._REJECTED_BYTES", 1_000)
+    site = Site(tmp_path)
+    for key in ("1.txt", "2.txt"):
+        site.land(key, *[f"not json, line {number} of {key}" for number in range(1, 101)], compress=False)
+    assert sum(batch.rejected for batch in site.poll()) == 200
+    kept = {(row["key"], row["line"]): row["raw"] for row in ledger.rejected_lines(site.snapshot, limit=1_000)}
+    assert len(kept) == 200
+    assert kept["2.txt", 7] == b"not json, line 7 of 2.txt"
+
+
 def test_a_broken_object_is_rejected_whole_and_the_rest_goes_on(tmp_path: Path) -> None:
     site = Site(tmp_path)
     broken = site.land("1.jsonl.gz", *[event(f"lost {number}") for number in range(500)])
