@@ -92,14 +92,19 @@ class Pipeline:
         """What can be said of the geo database in use."""
         return self._enricher.geo_status()
 
-    def poll(self, sweep: Sweep, progress: Progress | None = None) -> list[Batch]:
-        """Load everything that waits, a batch of each source in turn. A source that fails does not stop the others."""
+    def poll(
+        self, sweep: Sweep, progress: Progress | None = None, stopping: Callable[[], bool] = lambda: False
+    ) -> list[Batch]:
+        """Load everything that waits, a batch of each source in turn, or until `stopping()`; what is left then waits on.
+
+        A source that fails does not stop the others.
+        """
         if self._geo_path != self._settings.geo_path:
             self._geo_path = self._settings.geo_path
             self._enricher = Enricher(self._geo_path)
         batches: list[Batch] = []
         turns = [self._load(spec, source, sweep) for spec, source in zip(self._specs, self._sources, strict=True)]
-        while turns:
+        while turns and not stopping():
             for turn in list(turns):
                 if (step := next(turn, None)) is None:
                     turns.remove(turn)

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,9 +42,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         signal.signal(number, lambda *_: stop.set())
     scheduler = Scheduler(settings)
     try:
-        scheduler.poll(_now())
+        scheduler.poll(_now(), stop.is_set)
         while not args.once and not stop.wait(settings.every):
-            scheduler.poll(_now())
+            scheduler.poll(_now(), stop.is_set)
     finally:
         scheduler.close()
     return 1 if args.once and any(poll.error for poll in scheduler.state.polls()) else 0
@@ -62,11 +63,11 @@ class Scheduler:
         self._unmerged = 0
         self.state.forget_others(self._pipeline.uris)
 
-    def poll(self, now: datetime) -> None:
+    def poll(self, now: datetime, stopping: Callable[[], bool]) -> None:
         """One look at every source; what goes wrong is said on standard error and tried again at the next."""
         sweep = self._sweep(now)
         try:
-            batches = self._pipeline.poll(sweep, _say)
+            batches = self._pipeline.poll(sweep, _say, stopping)
             self._unmerged += len(batches)
             self._tell_geo(now)
             self._maintain(now)

@@ -182,6 +182,22 @@ def test_a_batch_is_bounded_and_an_object_larger_than_one_stays_whole(
     assert ledger.totals(site.snapshot).balanced
 
 
+def test_stopping_ends_after_the_batch_in_hand_and_the_rest_is_loaded_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.sources.pool.INLINE_BYTES", 1_000)
+    site = Site(tmp_path, batch_events=1_000, workers=1)
+    for number in range(4):
+        site.land(f"{number}.jsonl.gz", *[event(f"{number} {line}") for line in range(1_000)])
+    done: list[Batch] = []
+    pipeline = Pipeline(site.settings, site.lake, lambda: NOW)
+    pipeline.poll(Sweep.ALL, lambda batch, _: done.append(batch), stopping=lambda: bool(done))
+    pipeline.close()
+    assert 0 < len(site.events()) < 4_000
+    site.poll()
+    assert len(site.events()) == 4_000
+
+
 def test_events_beyond_retention_are_counted_as_expired(tmp_path: Path) -> None:
     site = Site(tmp_path, retention_days=30)
     old = (NOW - timedelta(days=40)).isoformat()
