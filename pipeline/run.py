@@ -95,7 +95,7 @@ class Pipeline:
     def poll(
         self, sweep: Sweep, progress: Progress | None = None, stopping: Callable[[], bool] = lambda: False
     ) -> list[Batch]:
-        """Load everything that waits, a batch of each source in turn, or until `stopping()`; what is left then waits on.
+        """Load everything that waits, a batch of each source in turn, or until `stopping()`; the rest waits on.
 
         A source that fails does not stop the others.
         """
