@@ -54,7 +54,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _supervise(parts: dict[str, list[str]], port: int) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in parts.items():
