@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     data = (args.data or settings.data).expanduser().absolute()
-    console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    console = Console(stderr=True, quiet=args.quiet, soft_wrap=True, markup=False, highlight=False)
     plan = _history(args, data, console)
     if args.live:
         stop = threading.Event()
