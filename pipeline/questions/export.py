@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
 )
 _SLICE = 35_000  # events sorted at once
 _FIRST_SLICE = 5_000  # … at first, so that the download begins at once
-_BATCH = 5_000  # events in memory at once, as Arrow and as text
+_BATCH = 2_000  # events in memory at once, as Arrow and as text
 BOM = b"\xef\xbb\xbf"
 
 
