@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Load it all. Exit code 1 when a source or an object could not be read."""
     specs = [_spec(uri, args) for uri in args.uri]
-    lake = Lake.open(settings)
+    lake = Lake.open(settings, threads=settings.loading_threads)
     problems: list[str] = []
     batches: list[Batch] = []
 

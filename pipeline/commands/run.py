@@ -55,7 +55,7 @@ class Scheduler:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._lake = Lake.open(settings)
+        self._lake = Lake.open(settings, threads=settings.loading_threads)
         self.state = State(settings.data)
         self._pipeline = Pipeline(settings, self._lake, _now, heard=self._record)
         self._swept: dict[Sweep, datetime] = {}

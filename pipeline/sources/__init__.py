@@ -9,15 +9,19 @@ for ref in source.list(now, Sweep.RECENT):
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline.errors import SourceError
-from pipeline.settings import SourceSpec
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.formats import FORMATS, Format
 from pipeline.sources.lines import Limits, Rejected
 from pipeline.sources.objects import ObjectRef, Source, Sweep
 from pipeline.sources.parse import Job, Parsed, cut, detect, parse, read_line
 from pipeline.sources.pool import ParsePool, fetch_ahead
-from pipeline.sources.s3 import S3Source
+
+# Each process that parses imports this package: it must neither wait nor pay memory for S3's library and the settings'.
+if TYPE_CHECKING:
+    from pipeline.settings import SourceSpec
 
 __all__ = [
     "FORMATS",
@@ -47,6 +51,8 @@ def open_source(spec: SourceSpec, *, endpoint_url: str | None = None, region: st
     """
     scheme, separator, _ = spec.uri.partition("://")
     if separator and scheme == "s3":
+        from pipeline.sources.s3 import S3Source
+
         return S3Source(spec.uri, endpoint_url=endpoint_url, region=region)
     if separator and scheme != "file":
         raise SourceError(

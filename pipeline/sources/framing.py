@@ -1,8 +1,8 @@
 """Cutting an object's text into lines, in bounded memory.
 
-Both framings yield `(number of the first, lines)`, a chunk at a time. A line longer than the cap comes (from `lines_of`)
-cut to one byte more than the cap, which is how the validator knows it, and the rest of it is skipped while reading, so
-that 200 MB without a newline cost no memory. What is yielded does not depend on the size of the chunks.
+Both framings yield `(number of the first, lines)`, a chunk at a time. A line longer than the cap comes, from `lines_of`,
+cut to one byte more than the cap, which is how the validator knows it; the rest of it is skipped while reading, so that
+200 MB without a newline cost no memory. What is yielded does not depend on the size of the chunks.
 """
 
 from __future__ import annotations

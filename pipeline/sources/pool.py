@@ -92,6 +92,6 @@ class ParsePool:
 
 
 def _set_up() -> None:
-    """In a process of the pool: Ctrl-C is for the parent, which finishes the batch in hand; cycles are not made here."""
+    """In a process of the pool: Ctrl-C is for the parent, which finishes the batch in hand; parsing makes no cycles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()
