@@ -1,6 +1,6 @@
 """Cutting an object's text into lines, in bounded memory.
 
-Both framings yield `(number of the first, lines)`, a chunk at a time. A line longer than the cap comes, from `lines_of`,
+Both framings yield `(number of the first, lines)`, a chunk at a time. A line longer than the cap comes (`lines_of`)
 cut to one byte more than the cap, which is how the validator knows it; the rest of it is skipped while reading, so that
 200 MB without a newline cost no memory. What is yielded does not depend on the size of the chunks.
 """
