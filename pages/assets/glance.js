@@ -1,10 +1,10 @@
 // The view at a glance: people, a histogram one can brush, and the most frequent values, each a click from a filter.
 
-const CHART = { width: 360, height: 128, left: 0, top: 8, bottom: 18 };
+const CHART = { width: 360, height: 134, top: 18, bottom: 18 };
 
 function niceTop(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= value) ?? value;
+  return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value) ?? value;
 }
 
 const short = (value) => value >= 1e6 ? `${+(value / 1e6).toFixed(1)}M` : value >= 1e3 ? `${+(value / 1e3).toFixed(1)}k` : String(value);
@@ -34,7 +34,7 @@ function chartLabels(buckets, highest, y) {
     node.style.cssText = `position:absolute;font-size:10.5px;pointer-events:none;${style}`;
     labels.append(node);
   };
-  place(short(highest), `left:0;top:${y(highest) - 1}px;opacity:.85`);
+  place(short(highest), `left:0;top:${y(highest) - 16}px;opacity:.85`);  // above its line, where no bar reaches
   const step = Math.max(1, Math.ceil(buckets.length / 5));
   buckets.forEach((bucket, index) => {
     if (index % step) return;

@@ -1,9 +1,11 @@
-// A plain table of texts and numbers. A column's `kind` is text, right, nowrap, mono, raw or link (cells `{text, href}`).
+// A plain table of texts and numbers. A column's `kind` is text, right, nowrap, mono, raw,
+// link (cells `{text, href}`) or country (cells `{text, code}`).
 
 function cell(column, value) {
   const text = value === null || value === undefined || value === '' ? '–' : value;
   if (column.kind === 'raw') return el('td', {}, el('div', { class: 'raw', text }));
   if (column.kind === 'link' && value?.href) return el('td', {}, el('a', { href: value.href, target: '_self', class: 'mono', text: value.text }));
+  if (column.kind === 'country') return el('td', { class: 'nowrap' }, flag(value.code), value.text ?? '–');
   return el('td', { class: column.kind, text: value?.text ?? text });
 }
 

@@ -129,6 +129,16 @@ def _anything(version: int, _snapshot: Snapshot) -> bool:
     return bool(_snapshot.fetch(_snapshot.events.event_id.as_table().limit(1)).num_rows)
 
 
+def most_active(snapshot: Snapshot, view: View) -> list[Found]:
+    """The customers with the most events in the view."""
+    return _most_active(snapshot.version, view.scope().query(), snapshot, view)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _most_active(version: int, scope: str, _snapshot: Snapshot, _view: View) -> list[Found]:
+    return customers.most_active(_snapshot, _view)
+
+
 def people(snapshot: Snapshot, text: str) -> list[Found]:
     """The people whose id, name or email contains the text."""
     return _people(snapshot.version, text, snapshot)

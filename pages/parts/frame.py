@@ -19,12 +19,13 @@ _REFRESH = 5.0  # seconds between two looks at how fresh the data is
 
 
 def open_frame() -> None:
-    """Style, logo and freshness mark; called once a run, before the page."""
+    """Style, logo, freshness mark and the banner over old data; called once a run, before the page."""
     st.logo(str(ASSETS / "logo.svg"), size="medium")
     with st.container(key="freshness"):
         # The empty element keeps the style on the page: a style alone is put where dialogs go, and leaves with one.
         st.html(f"<style>{(ASSETS / 'app.css').read_text()}</style><b></b>")
         freshness_mark()
+    stale_banner()
 
 
 @st.fragment(run_every=_REFRESH)
@@ -55,8 +56,11 @@ def _mark(health: str, text: str) -> str:
 @st.fragment(run_every=_REFRESH)
 def stale_banner() -> None:
     """Old data is never presented as current: say so where it is read, and what to do."""
-    installation = product()
-    fresh = installation.state.freshness(clock(), installation.settings.late_after)
+    try:
+        installation = product()
+        fresh = installation.state.freshness(clock(), installation.settings.late_after)
+    except ActivityError:
+        return  # the page itself says why
     if fresh.health == "down":
         text = "The pipeline is not running, so nothing newer arrives. Start it: python -m pipeline run"
         notice(f"{_said(fresh)}. {text}", key="stale", tone="late")

@@ -8,7 +8,6 @@ import streamlit as st
 
 from pages.parts import address, answers, listing
 from pages.parts.builder import filter_builder
-from pages.parts.frame import stale_banner
 from pages.parts.headline import headline
 from pages.parts.notice import explained
 from pages.parts.serving import Moment, moment, product
@@ -16,7 +15,7 @@ from pages.parts.toolbar import filter_bar, range_choice, share
 from pipeline.errors import SnapshotGone
 from pipeline.questions.view import View
 
-_HEIGHT = "max(320px, calc(100vh - 206px))"
+_HEIGHT = "max(320px, calc(100vh - 206px - var(--banner, 0px)))"
 _WARM = "warm"
 
 
@@ -50,7 +49,6 @@ def draw(view: View, now: Moment) -> None:
     view = replace(view, page=min(view.page, listing.pages(total)))
     with sharing:
         share(view, now, total)
-    stale_banner()
     listing.gone(now)
     headline(view, now, total, address.write)
     left, right = listing.columns()

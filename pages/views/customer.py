@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from html import escape
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import address, answers, listing, person
+from pages.parts import address, answers, listing, panel, person, words
 from pages.parts.component import mount
 from pages.parts.figures import Column, table
 from pages.parts.notice import explained, notice
 from pages.parts.serving import Moment, moment, product
 from pages.parts.toolbar import filter_bar, share
-from pages.parts.words import clock_time
 from pipeline.errors import SnapshotGone
 from pipeline.event import Op
-from pipeline.questions.customers import Profile
+from pipeline.questions.customers import Found, Profile
 from pipeline.questions.filters import Filter
 from pipeline.questions.people import CUSTOMER
 from pipeline.questions.view import View
 
-_HEIGHT = "max(320px, calc(100vh - 366px))"
+_HEIGHT = "max(320px, calc(100vh - 366px - var(--banner, 0px)))"
+_TABLE_HEIGHT = "calc(100vh - 170px - var(--banner, 0px))"
 _OWN = ("customer", "person", "q")
-_MOST_ACTIVE = 20
+_CUSTOMERS = Filter("person", Op.STARTS_WITH, (CUSTOMER,))
 _SEARCH = "search"
 
 
@@ -71,42 +73,54 @@ def draw_search(now: Moment) -> None:
 
 
 def draw_found(now: Moment, text: str) -> None:
+    empty = f"Nobody’s ID, name or email contains “{text}”. Part of it is enough, whatever the case."
+    draw_people(answers.people(now.snapshot, text), now, key="found", label="People found", empty=empty)
+
+
+def draw_most_active(now: Moment) -> None:
+    view = View(now.now, product().settings.zone, filters=(address.NO_BOTS,))
+    with st.container(horizontal=True, vertical_alignment="center", key="headline"):
+        said = f"{words.dates(view)} · without bots · times in {words.zone_name(view.zone, now.now)}"
+        st.html(f'<div class="headline"><b>Most active customers</b><span>{escape(said)}</span></div>', width="content")
+        with st.container(horizontal=True, horizontal_alignment="right", key="notes"):
+            draw_computed(view, now)
+    empty = "No customer has been seen in the last 14 days. Search above finds whoever was seen before."
+    draw_people(answers.most_active(now.snapshot, view), now, key="active", label="Most active customers", empty=empty)
+
+
+def draw_computed(view: View, now: Moment) -> None:
+    with st.popover("", icon=":material/function:", type="tertiary", help="How this is computed", key="computed"):
+        st.markdown("**How this is computed**")
+        st.markdown(
+            "Every event of the last 14 days, bots left out, counted exactly for each customer, with what they did as "
+            "visitors before they registered. Name and email are the latest known, country the latest in these days. "
+            "The same numbers on the command line:"
+        )
+        st.code(panel.command(view.plus(_CUSTOMERS), now, "facets", "person"), language="bash", wrap_lines=True)
+
+
+def draw_people(found: Sequence[Found], now: Moment, *, key: str, label: str, empty: str) -> None:
     zone = product().settings.zone
-    found = answers.people(now.snapshot, text)
     columns: list[Column] = [
         ("Customer", "link"),
         ("Name", "text"),
         ("Email", "text"),
-        ("Events", "right"),
+        ("Country", "country"),
         ("Last seen", "nowrap"),
+        ("Events", "right"),
     ]
     rows = [
         [
             {"text": each.person.removeprefix(CUSTOMER), "href": link(each.person)},
             each.name,
             each.email,
+            {"text": each.country, "code": each.country_code},
+            words.clock_time(each.last_seen, zone, now.now),
             f"{each.events:,}",
-            clock_time(each.last_seen, zone, now.now),
         ]
         for each in found
     ]
-    empty = f"Nobody’s ID, name or email contains “{text}”. Part of it is enough, whatever the case."
-    table(columns, rows, key="found", label="People found", empty=empty, height="calc(100vh - 170px)")
-
-
-def draw_most_active(now: Moment) -> None:
-    zone = product().settings.zone
-    st.subheader("Most active in the last 14 days", anchor=False)
-    view = View(now.now, zone, filters=(address.KNOWN_CUSTOMERS, address.NO_BOTS))
-    rows = [
-        [{"text": item.value, "href": link(f"{CUSTOMER}{item.value}")}, f"{item.count:,}"]
-        for item in answers.values(now.snapshot, view, "customer_id", _MOST_ACTIVE)
-        if item.value
-    ]
-    columns: list[Column] = [("Customer", "link"), ("Events", "right")]
-    empty = "No customer has been seen in the last 14 days."
-    with st.container(width=640):
-        table(columns, rows, key="active", label="Most active customers", empty=empty)
+    table(columns, rows, key=key, label=label, empty=empty, height=_TABLE_HEIGHT)
 
 
 def draw_person(asked: View, now: Moment, who: str) -> None:

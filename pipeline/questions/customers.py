@@ -19,7 +19,7 @@ import ibis.expr.types as ir
 from pipeline.event import Op
 from pipeline.questions.filters import Filter
 from pipeline.questions.functions import among, microseconds
-from pipeline.questions.matching import text_of
+from pipeline.questions.matching import matching, text_of
 from pipeline.questions.people import (
     CUSTOMER,
     VISITOR,
@@ -37,17 +37,20 @@ SESSION_GAP = timedelta(minutes=30)
 MOMENTS = ("Registered", "Subscribed")
 _LATEST_SESSIONS = 20
 _LATEST_MOMENTS = 50
+_NAMELESS: dict[str, str | None] = {"name": None, "email": None}
 
 _Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A person that a search found: exact number of `events`, the latest at `last_seen` (UTC)."""
+    """A person in a list: exact number of `events`, the latest at `last_seen` (UTC), the latest known country."""
 
     person: str
     name: str | None
     email: str | None
+    country: str | None
+    country_code: str | None
     events: int
     last_seen: datetime
 
@@ -131,6 +134,19 @@ def search(snapshot: Snapshot, text: str, limit: int = 20) -> list[Found]:
     return found[:limit]
 
 
+def most_active(snapshot: Snapshot, view: View, limit: int = 50) -> list[Found]:
+    """The customers with the most events in `view`, most first; then whoever was seen last.
+
+    What they did as visitors counts too, so that each number is what the view holds for that person.
+    """
+    people = _by_person(snapshot, matching(snapshot, view), ["person"])
+    people = people.filter(people.person.startswith(CUSTOMER))
+    order = (people.events.desc(), people.last_seen.desc(), people.person)
+    rows = snapshot.fetch(people.order_by(*order).limit(limit)).to_pylist()
+    names = _names(snapshot, [row["person"].removeprefix(CUSTOMER) for row in rows])
+    return [_found({**row, **names.get(row["person"], _NAMELESS)}) for row in rows]
+
+
 def profile(snapshot: Snapshot, person: str) -> Profile | None:
     """What is known of a `person` (`c:…` or `a:…`), or None without any event.
 
@@ -194,13 +210,31 @@ def _seen(snapshot: Snapshot, text: str, customers: list[str], limit: int) -> li
 def _counted(snapshot: Snapshot, people: list[str]) -> list[Found]:
     """Those of the people that have events, with exact counts."""
     events = snapshot.events
-    theirs = events.filter(of_people(snapshot, events, people))
-    pairs = theirs.group_by("customer_id", "anonymous_id").agg(count=theirs.count(), last=theirs.occurred_at.max())
-    known = with_people(snapshot, pairs, ["person", "name", "email"])
-    counted = known.group_by("person").agg(
-        name=known.name.max(), email=known.email.max(), events=known["count"].sum(), last_seen=known["last"].max()
+    counted = _by_person(snapshot, events.filter(of_people(snapshot, events, people)), ["person", "name", "email"])
+    return [_found(row) for row in snapshot.fetch(counted).to_pylist()]
+
+
+def _by_person(snapshot: Snapshot, events: ir.Table, who: list[str]) -> ir.Table:
+    """(who, events, last_seen, place) of each person: counted by their ids first, for the joins cost by the row."""
+    known = text_of("country", events).notnull()
+    place = ibis.struct({"at": events.occurred_at, "country": events.country, "country_code": events.country_code})
+    pairs = events.group_by("customer_id", "anonymous_id").agg(
+        count=events.count(), last=events.occurred_at.max(), place=place.max(where=known)
     )
-    return [Found(**{**row, "events": int(row["events"])}) for row in snapshot.fetch(counted).to_pylist()]
+    named = with_people(snapshot, pairs, who)
+    return named.group_by(who).agg(events=named["count"].sum(), last_seen=named["last"].max(), place=named.place.max())
+
+
+def _found(row: dict[str, Any]) -> Found:
+    place = row.pop("place") or {"country": None, "country_code": None}
+    return Found(**{**row, "events": int(row["events"])}, country=place["country"], country_code=place["country_code"])
+
+
+def _names(snapshot: Snapshot, customers: list[str]) -> dict[str, dict[str, str | None]]:
+    """The latest name and email of each of the customers, by person."""
+    traits = snapshot.traits
+    rows = snapshot.fetch(latest_traits(traits.filter(among(traits.customer_id, customers)))).to_pylist()
+    return {CUSTOMER + row["customer_id"]: {"name": row["name"], "email": row["email"]} for row in rows}
 
 
 def _kinds(snapshot: Snapshot, events: ir.Table) -> list[dict[str, Any]]:

@@ -264,6 +264,28 @@ def test_nothing_is_cut_at_1024(page: Page) -> None:
     assert max(box["y"] for box in tops if box) - min(box["y"] for box in tops if box) < 12
 
 
+@pytest.mark.parametrize("size", [(1024, 768), (1440, 900)])
+def test_events_with_a_modal_keep_their_name(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    visit(page, "/?f=modal+is+meter")
+    rows = page.locator(ROWS)
+    for row in rows.all()[:5]:
+        for part in (".name", ".modal", "td:nth-child(6)"):
+            assert row.locator(part).evaluate("node => node.scrollWidth <= node.clientWidth"), part
+    heights = {round(box["height"]) for row in rows.all()[:5] if (box := row.bounding_box())}
+    assert len(heights) == 1
+    assert max(heights) <= 38
+
+
+def test_the_charts_scale_stands_above_its_bars(page: Page) -> None:
+    page.set_viewport_size({"width": 1024, "height": 768})
+    visit(page, "/")
+    scale = page.locator(".chart .labels span").first.bounding_box()
+    bars = [box for bar in page.locator(".chart .bar").all() if (box := bar.bounding_box())]
+    assert scale is not None
+    assert scale["y"] + scale["height"] <= min(box["y"] for box in bars if box["height"] > 1)
+
+
 @pytest.mark.parametrize("name", ["Host", "X-Forwarded-For", "Forwarded"])
 def test_only_this_machine_is_answered(server: Server, name: str) -> None:
     for path in ("/", "/export/events.csv", "/_stcore/health", "/assets/favicon.svg"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.pages.conftest import Open
-from tests.pages.sample import HOSTILE_ID, ORDINARY, hostile_text
+from tests.pages.sample import COUNTRIES, HOSTILE_ID, ORDINARY, hostile_text
 
 SCRIPT = "pages/views/customer.py"
 
@@ -21,8 +21,16 @@ def test_nobody_found_is_said(open_page: Open) -> None:
 
 
 def test_without_a_search_the_most_active_are_listed(open_page: Open) -> None:
+    """With name, email, latest country, when last seen, and all their events but a bot's."""
     rows = open_page("", SCRIPT).given("active")["rows"]
-    assert {"text": "cus_008", "href": "customers?customer=cus_008"} in [row[0] for row in rows]
+    found = {row[0]["text"]: row for row in rows}
+    theirs = [number for number in range(8, ORDINARY, 10) if number % 13]
+    link, name, email, country, seen, events = found["cus_008"]
+    assert link["href"] == "customers?customer=cus_008"
+    assert (name, email, events) == ("Reader 8", "reader8@example.com", str(len(theirs)))
+    assert country == dict(zip(("text", "code"), COUNTRIES[theirs[0] % 3], strict=True))
+    assert seen.endswith("UTC")
+    assert found[HOSTILE_ID][1] == hostile_text("name")
 
 
 def test_a_profile_holds_what_the_person_did_before_registering(open_page: Open) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from pipeline.state import State
-from tests.pages.conftest import Open
+from tests.pages.conftest import Open, Page
 
 SOURCE = "file:///landing"
 
@@ -36,5 +38,13 @@ def test_a_pipeline_that_stopped_is_never_presented_as_current(open_empty: Open,
     _polled(tmp_path, timedelta(hours=3))
     page = open_empty()
     assert 'class="freshness down"' in page.html()
+    assert "Pipeline stopped" in page.html()
+    assert "python -m pipeline run" in page.given("stale")["text"]
+
+
+@pytest.mark.parametrize("view", ["activity", "customer", "health"])
+def test_every_page_says_how_old_its_data_is(open_empty: Open, tmp_path: Path, view: str) -> None:
+    _polled(tmp_path, timedelta(hours=3))
+    page = Page(open_empty().test.switch_page(f"pages/views/{view}.py").run())
     assert "Pipeline stopped" in page.html()
     assert "python -m pipeline run" in page.given("stale")["text"]

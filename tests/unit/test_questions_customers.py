@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.lake import Lake
 from pipeline.questions import activity, customers
-from pipeline.questions.people import VISITOR
+from pipeline.questions.people import CUSTOMER, VISITOR
+from pipeline.questions.view import View
 from tests import nasty
 from tests.oracle import Event, Oracle
 from tests.support import NOW, make_lake
@@ -113,3 +114,24 @@ def test_whose_id_it_is_comes_first(lake: Lake) -> None:
     assert customers.search(lake.snapshot(), "7")[0].person == "c:7"
     assert customers.search(lake.snapshot(), "c1", limit=1)[0].person == "c:c1"
     assert customers.search(lake.snapshot(), "  ") == []
+
+
+@pytest.mark.parametrize("query", ["range=90D", "range=90D&f=device+is_not+Bot", "range=24H&f=country+is+France"])
+def test_the_most_active_customers_have_the_most_events_of_the_view(lake: Lake, query: str) -> None:
+    view = View.parse(query, now=NOW, zone=PARIS)
+    theirs_now: dict[str, list[Event]] = {}
+    for event in ORACLE.view(view):
+        if (person := ORACLE.person(event)) and person.startswith(CUSTOMER):
+            theirs_now.setdefault(person, []).append(event)
+    told = customers.most_active(lake.snapshot(), view, limit=len(PEOPLE))
+    assert {each.person: each.events for each in told} == {who: len(events) for who, events in theirs_now.items()}
+    keys = [(-each.events, -each.last_seen.timestamp(), each.person) for each in told]
+    assert keys == sorted(keys)
+    for each in told:
+        events = sorted(theirs_now[each.person], key=lambda event: event["occurred_at"])
+        assert each.last_seen == events[-1]["occurred_at"]
+        assert (each.name, each.email) == (ORACLE.trait(events[0], "name"), ORACLE.trait(events[0], "email"))
+        placed = [event for event in events if event["country"]]
+        newest = {event["country"] for event in placed if event["occurred_at"] == placed[-1]["occurred_at"]}
+        assert each.country in (newest or {None})
+    assert customers.most_active(lake.snapshot(), view, limit=2) == told[:2]
