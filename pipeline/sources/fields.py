@@ -10,6 +10,7 @@ mapped addresses) sit in `pipeline.sources.values`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -180,7 +181,7 @@ class Picker:
     def _client(self, event: Event, context: Event) -> tuple[str | None, str | None, str | None]:
         """The client's address, User-Agent and client hints; the raw agent and hints stay in `context`, too."""
         ip = _stamp(event, "ip") if self.stamped else None
-        asked = event.pop("request_ip", None)
+        asked = event.pop("request_ip", None) if "request_ip" in event else None
         claimed = context.get("ip")
         if ip is None and type(claimed) is str and claimed:
             ip = claimed
@@ -297,8 +298,8 @@ def _campaign(context: Event) -> Campaign:
         _stamp(campaign, "source"),
         _stamp(campaign, "medium"),
         _stamp(campaign, "name"),
-        _stamp(campaign, "term"),
-        _stamp(campaign, "content"),
+        _stamp(campaign, "term") if "term" in campaign else None,
+        _stamp(campaign, "content") if "content" in campaign else None,
     )
     if not campaign:
         del context["campaign"]
@@ -337,11 +338,18 @@ def _content(event: Event, stamped: bool) -> bytes:
 def _event_key(source: str, message_id: str | None, content: bytes | None) -> bytes:
     """16 bytes hashed from (source, message id), or from (source, content) without one; `columns` makes UUIDs of them.
 
-    The source goes with its length, and a letter says which of the two follows, so that no two pairs are one text.
+    A letter says which of the two follows the source.
     """
+    key = _begun(source).copy()
+    key.update(b"c" + content if message_id is None and content is not None else f"m{message_id}".encode())
+    return key.digest()
+
+
+@lru_cache(1_000)  # a batch has few sources, and a stamped one comes with every line
+def _begun(source: str) -> blake2b:
+    """The hash of the source with its length before it, so that no two pairs of source and id are one text."""
     name = source.encode()
-    told = b"c" + content if message_id is None and content is not None else b"m" + str(message_id).encode()
-    return blake2b(b"%d:%b%b" % (len(name), name, told), digest_size=16).digest()
+    return blake2b(b"%d:%b" % (len(name), name), digest_size=16)
 
 
 def _rest(event: Event, own: Event) -> bytes | None:
@@ -352,7 +360,7 @@ def _rest(event: Event, own: Event) -> bytes | None:
     told apart by every digit, are read exactly.
     """
     for key, value in event.items():
-        if value is not None and value != {}:
+        if value or (value is not None and type(value) is not dict):
             while key in own:
                 key = f"_{key}"
             own[key] = value
