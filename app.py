@@ -30,14 +30,15 @@ else:
     from starlette.staticfiles import StaticFiles
     from streamlit.runtime.pages_manager import PagesManager
 
+    from pages.parts import download, prepare
     from pages.parts.access import LoopbackOnly
-    from pages.parts.download import ROUTES
 
     # Else Streamlit takes the folder pages/ for its own kind of pages until the first run of st.navigation, and tells
     # whoever opens a deep link on a fresh server that there is no such page.
     PagesManager.uses_pages_directory = False
     app = st.App(
         __file__,
-        routes=[*ROUTES, Mount("/assets", StaticFiles(directory=ASSETS))],
+        routes=[*download.ROUTES, *prepare.ROUTES, Mount("/assets", StaticFiles(directory=ASSETS))],
+        lifespan=prepare.lifespan,
         middleware=[Middleware(LoopbackOnly)],
     )

@@ -13,13 +13,22 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip")
+_FORWARDED = (
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+)
+_FORWARDED_PREFIXES = ("x-forwarded-", "x-original-", "x-envoy-")
 _WHY = "This dashboard has no sign-in yet, so it answers only the machine it runs on."
 
 
 def refusal(headers: Headers, peer: str | None) -> str | None:
     """Why this request is not answered, in a sentence with what to do; None when it is."""
-    named = [name for name in headers.keys() if name in _FORWARDED or name.startswith("x-forwarded-")]  # noqa: SIM118
+    named = [name for name in headers.keys() if name in _FORWARDED or name.startswith(_FORWARDED_PREFIXES)]  # noqa: SIM118
     if named:
         return f"{_WHY} The request came through a proxy (header {named[0]}). Open http://localhost directly."
     if peer is not None and not _is_loopback(peer):

@@ -21,25 +21,33 @@ from pages.parts.words import first_and_last
 from pipeline.errors import ActivityError, LakeError, QuestionError, SnapshotGone
 from pipeline.lake import Snapshot
 from pipeline.questions import export, workbook
+from pipeline.questions.export import Progress
 from pipeline.questions.view import View
 
-_TYPES = {
+TYPES = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 # Streamlit would gzip what has no encoding, on the event loop that every page shares; on one machine it saves nothing.
-_AS_IS = {"content-encoding": "identity"}
+AS_IS = {"content-encoding": "identity"}
 FORMATS = {
     "csv": ("CSV", "Opens anywhere; times in UTC and your zone"),
     "parquet": ("Parquet", "Typed, for analysis tools"),
-    "xlsx": ("Excel", "Prepared first, then downloaded"),
+    "xlsx": ("Excel", "For spreadsheets; texts stay texts"),
 }
+PREPARED = ("parquet", "xlsx")  # written whole before they can be sent
 
 
 def path(view: View, snapshot: Snapshot, suffix: str) -> str:
     """The address of the view's file, pinned to the snapshot that the page shows."""
     return f"export/events.{suffix}?{view.scope().with_(as_of=snapshot.version).query()}"
+
+
+def preparation(view: View, snapshot: Snapshot, suffix: str) -> str | None:
+    """Where to ask for that file when it takes preparing, with progress; None when it streams."""
+    asked = path(view, snapshot, suffix).partition("?")[2]
+    return f"export/prepare/{suffix}?{asked}" if suffix in PREPARED else None
 
 
 def file_name(view: View, suffix: str) -> str:
@@ -51,23 +59,24 @@ def file_name(view: View, suffix: str) -> str:
 async def serve(request: Request) -> Response:
     """Answer with the whole view. What cannot be answered is said before the first byte, with a fitting status."""
     suffix = request.path_params["suffix"]
-    if suffix not in _TYPES:
+    if suffix not in TYPES:
         return PlainTextResponse(f"There is no format {suffix!r}: use csv, parquet or xlsx.\n", status_code=404)
     try:
-        view, snapshot = await run_in_threadpool(_asked, request.url.query)
+        view, snapshot = await run_in_threadpool(asked, request.url.query)
         name = file_name(view, suffix)
-        headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store", **_AS_IS}
+        headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store", **AS_IS}
         if suffix == "csv":
             chunks = export.csv(snapshot, view)
             first = await run_in_threadpool(next, chunks, b"")
-            return StreamingResponse(_streamed(first, chunks), media_type=_TYPES[suffix], headers=headers)
+            return StreamingResponse(_streamed(first, chunks), media_type=TYPES[suffix], headers=headers)
         spooled = await run_in_threadpool(_spooled, snapshot, view, suffix)
     except ActivityError as error:
-        return PlainTextResponse(f"{error}\n", status_code=_status(error))
-    return FileResponse(spooled, media_type=_TYPES[suffix], headers=headers, background=BackgroundTask(spooled.unlink))
+        return PlainTextResponse(f"{error}\n", status_code=status(error))
+    return FileResponse(spooled, media_type=TYPES[suffix], headers=headers, background=BackgroundTask(spooled.unlink))
 
 
-def _asked(query: str) -> tuple[View, Snapshot]:
+def asked(query: str) -> tuple[View, Snapshot]:
+    """The view that an address asks for, and the snapshot it is pinned to, else the current one."""
     installation = product()
     view = View.parse(query, now=clock(), zone=installation.settings.zone)
     return view, installation.lake.snapshot(view.as_of)
@@ -91,17 +100,23 @@ def _spooled(snapshot: Snapshot, view: View, suffix: str) -> Path:
     os.close(handle)
     target = Path(name)
     try:
-        if suffix == "parquet":
-            export.parquet(snapshot, view, target)
-        else:
-            workbook.xlsx(snapshot, view, target)
+        write(snapshot, view, suffix, target)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
     return target
 
 
-def _status(error: ActivityError) -> int:
+def write(snapshot: Snapshot, view: View, suffix: str, target: Path, progress: Progress | None = None) -> None:
+    """Write the view to a file of a format in `PREPARED`."""
+    if suffix == "parquet":
+        export.parquet(snapshot, view, target, progress)
+    else:
+        workbook.xlsx(snapshot, view, target, progress)
+
+
+def status(error: ActivityError) -> int:
+    """The HTTP status that says the same as the error."""
     if isinstance(error, QuestionError):
         return 400
     if isinstance(error, SnapshotGone):

@@ -23,7 +23,7 @@ _LIVE = "live"
 
 
 def headline(view: View, now: Moment, total: int, go: Callable[[View], None]) -> None:
-    zone = words.zone_name(view.zone, view.now)
+    zone = view.zone.key
     with st.container(horizontal=True, vertical_alignment="center", key="headline"):
         # A custom range shows its days in the field that changes them.
         days = "" if isinstance(view.range, Days) else f"{words.dates(view)} · "

@@ -97,7 +97,7 @@ def draw_list(view: View, now: Moment, total: int, act: Act, go: Go, *, height: 
         "first": first + 1,
         "total": total,
         "label": f"Events, page {view.page:,} of {pages(total):,}",
-        "zone": words.zone_name(view.zone, view.now),
+        "zone": view.zone.key,
         "profile": "customers",
         "selected": view.event,
         "height": height,

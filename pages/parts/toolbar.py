@@ -92,6 +92,8 @@ def share(view: View, moment: Moment, total: int, link: str = "") -> None:
             "note": note,
             "href": download.path(view, moment.snapshot, suffix),
             "file": download.file_name(view, suffix),
+            "name": label,
+            "prepare": download.preparation(view, moment.snapshot, suffix),
         }
         for suffix, (label, note) in download.FORMATS.items()
     ]

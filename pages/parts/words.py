@@ -57,7 +57,7 @@ def phrase(condition: Filter) -> str:
 
 
 def zone_name(zone: ZoneInfo, at: datetime) -> str:
-    """`UTC`, `CET`: short enough for a column head; zones without letters give their IANA name."""
+    """`UTC`, `CEST`: what the zone is called at that instant; zones without letters give their IANA name."""
     short = at.astimezone(zone).tzname() or ""
     return short if short.isalpha() else zone.key
 

@@ -80,7 +80,7 @@ def draw_found(now: Moment, text: str) -> None:
 def draw_most_active(now: Moment) -> None:
     view = View(now.now, product().settings.zone, filters=(address.NO_BOTS,))
     with st.container(horizontal=True, vertical_alignment="center", key="headline"):
-        said = f"{words.dates(view)} · without bots · times in {words.zone_name(view.zone, now.now)}"
+        said = f"{words.dates(view)} · without bots"
         st.html(f'<div class="headline"><b>Most active customers</b><span>{escape(said)}</span></div>', width="content")
         with st.container(horizontal=True, horizontal_alignment="right", key="notes"):
             draw_computed(view, now)
@@ -100,13 +100,13 @@ def draw_computed(view: View, now: Moment) -> None:
 
 
 def draw_people(found: Sequence[Found], now: Moment, *, key: str, label: str, empty: str) -> None:
-    zone = product().settings.zone
+    view = View(now.now, product().settings.zone)
     columns: list[Column] = [
         ("Customer", "link"),
         ("Name", "text"),
         ("Email", "text"),
         ("Country", "country"),
-        ("Last seen", "nowrap"),
+        (f"Last seen ({words.zone_name(view.zone, now.now)})", "nowrap"),
         ("Events", "right"),
     ]
     rows = [
@@ -115,7 +115,7 @@ def draw_people(found: Sequence[Found], now: Moment, *, key: str, label: str, em
             each.name,
             each.email,
             {"text": each.country, "code": each.country_code},
-            words.clock_time(each.last_seen, zone, now.now),
+            words.short_time(each.last_seen, view),
             f"{each.events:,}",
         ]
         for each in found
