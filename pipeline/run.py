@@ -47,12 +47,16 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How looking at a source went: `waiting` objects are left to read; `error` says why it could not be read."""
+    """How looking at a source goes: `waiting` objects are left to read; `error` says why it could not be read.
+
+    `listed` is the number of objects found, known only when the look is over.
+    """
 
     uri: str
     at: datetime
     waiting: int
     error: ActivityError | None = None
+    listed: int | None = None
 
 
 Progress = Callable[[Batch, int], None]  # a committed batch, and how many known objects still wait
@@ -122,9 +126,11 @@ class Pipeline:
         """Batch after batch of one source."""
         polled_at = self._clock()
         error: ActivityError | None = None
+        found = 0
         try:
             listed = source.list(polled_at, sweep)
             while refs := list(islice(listed, _LISTED)):
+                found += len(refs)
                 pending: Sequence[ObjectRef] = [refs[i] for i in self._lake.pending(refs, polled_at)]
                 while pending:
                     batch, pending = self._batch(spec, source, pending)
@@ -133,7 +139,7 @@ class Pipeline:
                         yield batch, len(pending)
         except ActivityError as problem:
             error = problem
-        self._heard(Look(source.uri, polled_at, self._lake.waiting(source.uri), error))
+        self._heard(Look(source.uri, polled_at, self._lake.waiting(source.uri), error, found))
 
     def _batch(
         self, spec: SourceSpec, source: Source, pending: Sequence[ObjectRef]

@@ -47,6 +47,8 @@ class SourceSpec:
     @classmethod
     def parse(cls, text: str | Mapping[str, str]) -> Self:
         """Read one source; `ValueError` says what is wrong with it."""
+        if not isinstance(text, str | Mapping):
+            raise ValueError(f"{text!r} is no source; write a text, or a table with uri, format and name")
         if isinstance(text, str):
             uri, _, options = text.strip().partition("#")
             fields = {"uri": uri, **dict(parse_qsl(options, keep_blank_values=True, strict_parsing=bool(options)))}
@@ -82,7 +84,9 @@ class Settings(BaseSettings):
     s3_endpoint_url: str | None = Field(None, description="For an S3 that is not Amazon's (MinIO, SeaweedFS, R2, …).")
     s3_region: str | None = Field(None, description="The bucket's region, when boto3's own chain does not know it.")
     timezone: str = Field("UTC", description="The one time zone shown everywhere, by its IANA name.")
-    retention_days: int = Field(400, ge=0, description="Days events are kept; 0 keeps them for ever.")
+    retention_days: int = Field(
+        400, ge=0, description="Events older than this many days are not loaded; 0 loads them all."
+    )
     geo_database: Path | None = Field(
         None, description="A MaxMind DB (GeoLite2, GeoIP2, DB-IP). Default: the newest `*.mmdb` in `geo/`."
     )
@@ -108,6 +112,8 @@ class Settings(BaseSettings):
     @classmethod
     def _read_sources(cls, value: Any) -> tuple[SourceSpec, ...]:
         items = value.replace("\n", ",").split(",") if isinstance(value, str) else value
+        if not isinstance(items, list | tuple):
+            raise ValueError("is a list of sources, each a text or a table with uri, format and name")
         return tuple(
             item if isinstance(item, SourceSpec) else SourceSpec.parse(item)
             for item in items
@@ -151,6 +157,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+    def make_data_folder(self) -> None:
+        """Create the data folder where it is missing. Raises `SettingsError` when that is impossible."""
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"names {self.data}, which cannot be created: {error.strerror}."
+            raise SettingsError([(f"{PREFIX}DATA", what, "Name a folder that this user may write.")]) from None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -199,8 +213,8 @@ def load(**overrides: Any) -> Settings:
     problems = [*_unknown_names()]
     try:
         settings = Settings(**overrides)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError([(str(config_file()), f"is not valid TOML: {error}.", "Mend that line.")]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
+        raise SettingsError(problems) from None  # said already, of the file
     except ValidationError as error:
         problems += [_problem(item) for item in error.errors() if item["type"] != "extra_forbidden"]
         raise SettingsError(problems) from None
@@ -221,6 +235,8 @@ def _unknown_names() -> list[tuple[str, str, str]]:
     if path.exists():
         try:
             in_file = tomllib.loads(path.read_text())
+        except OSError as error:
+            return [*problems, (str(path), f"cannot be read: {error.strerror}.", "It must be a TOML file.")]
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             return [*problems, (str(path), f"is not valid TOML: {error}.", "Mend that line.")]
         problems += [

@@ -72,7 +72,6 @@ class State:
     """The state database of one installation, in `folder`. Safe to share between threads and processes."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._engine: Engine = create_engine(f"sqlite:///{folder / 'state.sqlite'}", connect_args={"timeout": 10})
         event.listen(self._engine, "connect", _use_wal)
         try:

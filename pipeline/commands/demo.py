@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.demo import history, live
+from pipeline.demo import history, live, remove
 from pipeline.demo.plan import Plan
 from pipeline.errors import ActivityError
 from pipeline.settings import Settings
@@ -52,13 +52,24 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--live", action="store_true", help="add events of now every few seconds until stopped (writes a history first)"
     )
+    parser.add_argument(
+        "--remove",
+        action="store_true",
+        help="remove the demo and the lake it was loaded into, and end (stop all first)",
+    )
     parser.add_argument("--quiet", action="store_true", help="say nothing unless something is wrong")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     data = (args.data or settings.data).expanduser().absolute()
+    settings.model_copy(update={"data": data}).make_data_folder()
     console = Console(stderr=True, quiet=args.quiet, soft_wrap=True, markup=False, highlight=False)
+    if args.remove:
+        console.print(
+            f"The demo has been removed from {data}." if remove.remove(data) else f"There is no demo in {data}."
+        )
+        return 0
     plan = _history(args, data, console)
     if args.live:
         stop = threading.Event()

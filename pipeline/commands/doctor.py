@@ -56,7 +56,7 @@ def run(_args: argparse.Namespace, settings: Settings) -> int:
 def _data(settings: Settings) -> Iterator[Finding]:
     folder = settings.data
     existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(existing, os.W_OK):
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
         yield Finding(
             False, f"The data folder {folder} cannot be written.", "Give this user the right, or set ACTIVITY_DATA."
         )
@@ -102,6 +102,11 @@ def _geo(settings: Settings) -> Iterator[Finding]:
 
 
 def _lake(settings: Settings) -> Iterator[Finding]:
+    if not (settings.lake / "catalog.sqlite").exists():
+        yield Finding(
+            None, f"There is no lake in {settings.lake} yet.", "The first run makes it: python -m pipeline run"
+        )
+        return
     try:
         snapshot = Lake.open(settings).snapshot()
     except ActivityError as error:
@@ -111,6 +116,9 @@ def _lake(settings: Settings) -> Iterator[Finding]:
 
 
 def _pipeline(settings: Settings) -> Iterator[Finding]:
+    if not (settings.data / "state.sqlite").exists():
+        yield Finding(None, "The pipeline has not run yet.", "Start it: python -m pipeline run")
+        return
     freshness = State(settings.data).freshness(datetime.now(UTC), settings.late_after)
     if freshness.health in ("down", "never"):
         yield Finding(None, "The pipeline is not running.", "Start it: python -m pipeline run")

@@ -54,6 +54,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     def heard(look: Look) -> None:
         if look.error is not None:
             problems.append(f"{look.uri}: {look.error}")
+        elif look.listed == 0:
+            problems.append(f"{look.uri} holds no objects. Is that the right folder or prefix?")
 
     pipeline = Pipeline(settings, lake, lambda: datetime.now(UTC), specs=specs, heard=heard)
     try:
@@ -93,16 +95,17 @@ def _unread(lake: Lake, batches: Sequence[Batch]) -> list[str]:
 def _report(settings: Settings, batches: Sequence[Batch]) -> None:
     total = {name: sum(getattr(batch, name) for batch in batches) for name in ("objects", *COUNTED)}
     if not total["objects"]:
-        print("Nothing new: every object here has been loaded before.")
+        print("Nothing new: every object here has been read before.")
         return
     print(
         f"{total['objects']:,} objects, {total['lines']:,} lines = {total['loaded']:,} loaded + "
         f"{total['duplicate']:,} duplicate + {total['rejected']:,} rejected + {total['expired']:,} expired"
     )
     if total["expired"]:
+        events = "event is" if total["expired"] == 1 else "events are"
         print(
-            f"{total['expired']:,} events are older than the {settings.retention_days} days kept; "
-            "ACTIVITY_RETENTION_DAYS=0 keeps them for ever."
+            f"{total['expired']:,} {events} older than {settings.retention_days} days, so not loaded; "
+            "ACTIVITY_RETENTION_DAYS=0 loads them all."
         )
     if total["rejected"]:
         print("Why lines were rejected: python -m pipeline status")

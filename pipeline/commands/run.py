@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pipeline.demo.plan import Plan
 from pipeline.errors import ActivityError
 from pipeline.lake import Batch, Lake, maintain
 from pipeline.run import Look, Pipeline
@@ -40,6 +41,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if settings.sources and Plan.read(settings.data) is not None:
+        raise ActivityError(
+            f"{settings.data} holds the demo, and your own events would be mixed with it.",
+            hint="Remove the demo first: python -m pipeline demo --remove",
+        )
     scheduler = Scheduler(settings)
     try:
         scheduler.poll(_now(), stop.is_set)

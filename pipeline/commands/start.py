@@ -15,8 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.demo import remove as demo
 from pipeline.demo.plan import Plan
 from pipeline.errors import ActivityError
+from pipeline.lake import Lake
+from pipeline.questions import ledger
 from pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +42,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Start every part, wait, and stop them all on Ctrl-C, SIGTERM or when the dashboard ends."""
     port = args.port or settings.port
     _check_port(port)
+    settings.make_data_folder()
+    if settings.sources and _only_demo(settings) and demo.remove(settings.data):
+        print("Your own sources are configured: the demo has been removed.", flush=True)
     if not args.no_demo and not settings.sources and not _has_data(settings):
         print("There is no data yet: making 30 days of a news site that never was.", flush=True)
         if subprocess.run([*PIPELINE, "demo"], env=_environment()).returncode:
@@ -54,7 +60,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _supervise(parts: dict[str, list[str]], port: int) -> int:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # Also when the terminal is closed: the parts live in sessions of their own, and would go on without anyone.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
@@ -126,6 +133,22 @@ def _check_port(port: int) -> None:
 def _has_data(settings: Settings) -> bool:
     """Whether anything has landed or been loaded; an empty lake is none."""
     return any(path.is_file() for path in settings.landing.rglob("*")) or any(settings.lake.rglob("*.parquet"))
+
+
+def _only_demo(settings: Settings) -> bool:
+    """Whether there is a demo, and the lake holds nothing else. Raises `ActivityError` when it holds both."""
+    if Plan.read(settings.data) is None or not _has_data(settings):
+        return False
+    lake = Lake.open(settings)
+    snapshot = lake.snapshot()
+    others = ledger.sources(snapshot) - {f"file://{settings.landing.as_posix()}"}
+    lake.close()
+    if others:
+        raise ActivityError(
+            f"The lake holds the demo's events and those of {', '.join(sorted(others))}.",
+            hint="Begin a folder of your own with ACTIVITY_DATA=…, or remove both: python -m pipeline demo --remove",
+        )
+    return True
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

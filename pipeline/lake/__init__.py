@@ -37,7 +37,8 @@ class Lake:
     def __init__(self, settings: Settings, *, threads: int | None = None) -> None:
         self.folder = settings.lake
         self.dedupe_days = settings.dedupe_days
-        self.folder.mkdir(parents=True, exist_ok=True)
+        settings.make_data_folder()
+        self.folder.mkdir(exist_ok=True)
         self.engine = self._opened(settings.memory_limit_mb, threads)
         self._builder = ibis.duckdb.connect()  # compiles expressions; never reads
 

@@ -54,6 +54,11 @@ def totals(snapshot: Snapshot) -> Totals:
     return Totals(**row, **snapshot.fetch(span).to_pylist()[0])
 
 
+def sources(snapshot: Snapshot) -> set[str]:
+    """The canonical names of the sources that objects were read from."""
+    return set(snapshot.fetch(snapshot.objects.select("source").distinct())["source"].to_pylist())
+
+
 def recent_batches(snapshot: Snapshot, limit: int = 20) -> list[dict[str, Any]]:
     """The last batches, newest first: the columns of the lake's `batches`, and `seconds` from start to commit."""
     batches = snapshot.batches

@@ -69,7 +69,7 @@ def test_load_says_what_became_of_every_line_and_loads_nothing_twice(loaded: Pat
     assert totals["loaded"] > 0
     assert totals["rejected"] > 0, "the samples hold bad lines on purpose"
     again = pipeline(loaded, "load", str(SAMPLES), ACTIVITY_RETENTION_DAYS="0")
-    assert again.stdout == "Nothing new: every object here has been loaded before.\n"
+    assert again.stdout == "Nothing new: every object here has been read before.\n"
     assert json.loads(pipeline(loaded, "status", "--json").stdout)["totals"] == totals
 
 
@@ -80,6 +80,42 @@ def test_a_missing_source_is_an_error_with_a_hint(tmp_path: Path) -> None:
     assert "nowhere" in done.stderr
     assert "127.0.0.1:9" in done.stderr
     assert done.stdout == "", "an error is never 'no new files'"
+
+
+def test_an_empty_folder_is_not_called_nothing_new(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = pipeline(tmp_path, "load", "empty")
+    assert done.returncode == 1
+    assert "holds no objects" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["doctor", "status", "run --once", "load .", "demo", "start", "count"])
+def test_a_data_folder_that_cannot_be_is_said_not_traced(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").touch()
+    done = pipeline(tmp_path, *command.split(), ACTIVITY_DATA=str(tmp_path / "file" / "data"))
+    assert done.returncode in (1, 2)
+    assert "ACTIVITY_DATA" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_changes_nothing(tmp_path: Path) -> None:
+    pipeline(tmp_path, "doctor", ACTIVITY_DATA=str(tmp_path / "data"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_goes_when_the_publishers_own_events_come(tmp_path: Path) -> None:
+    small = ("demo", "--days", "1", "--events", "400", "--customers", "50")
+    assert pipeline(tmp_path, *small).returncode == 0
+    assert pipeline(tmp_path, "run", "--once").returncode == 0
+    assert pipeline(tmp_path, "count", "range=7D").stdout != "0\n"
+    refused = pipeline(tmp_path, "run", "--once", ACTIVITY_SOURCES=str(SAMPLES))
+    assert refused.returncode == 2
+    assert "demo --remove" in refused.stderr
+    assert pipeline(tmp_path, "demo", "--remove").returncode == 0
+    assert pipeline(tmp_path, "run", "--once", ACTIVITY_SOURCES=str(SAMPLES)).returncode == 0
+    found = pipeline(tmp_path, "facets", "from=2000-01-01&to=2100-01-01", "source").stdout
+    assert "harbour-courier" not in found
 
 
 def test_run_once_loads_the_landing_folder(tmp_path: Path) -> None:
