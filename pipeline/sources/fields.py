@@ -112,6 +112,8 @@ class Picker:
             anonymous_id = identifier(event, "anonymousId", raw)
         if customer_id is None and anonymous_id is None:
             raise LineRejected("line.no_identity", "The event has neither a user id nor an anonymous id.")
+        if rb"\u0000" in raw and any("\0" in each for each in (customer_id, anonymous_id, message_id) if each):
+            raise LineRejected("line.nul_in_id", "An id holds a NUL character, by which nothing could be looked up.")
 
         clock = self.clock
         received_at = clock.received(pop("receivedAt", None))

@@ -10,6 +10,7 @@ The codes of rejected lines, with the rule each names ("An event" in docs/semant
     line.unknown_type         a type that is none of ours, and no event name to go by
     line.track_without_name   a track call that does not say what happened
     line.no_identity          neither a user id nor an anonymous id
+    line.nul_in_id            an id with a NUL character: the lake's catalog takes it for the end of a text (measured)
 """
 
 from __future__ import annotations
