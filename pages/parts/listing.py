@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -120,10 +121,7 @@ def _page_choice(view: View, last: int, go: Go) -> None:
 def draw_empty(view: View, now: Moment, act: Act, *, kept: int = 0) -> None:
     """Say which filter to relax: what the view would hold without each, but for the first `kept`."""
     if not view.filters:
-        if answers.anything(now.snapshot):
-            notice("Choose a longer range above.", key="empty", title="No events in these days", big=True)
-        else:
-            waiting_for_data("empty")
+        _draw_no_events(view, now)
         return
     ways = []
     for index, condition in enumerate(view.filters[kept:], kept):
@@ -132,6 +130,18 @@ def draw_empty(view: View, now: Moment, act: Act, *, kept: int = 0) -> None:
         ways.append(way | {"action": {"do": "remove", "index": index}})
     text = "Nothing in this range matches all filters together. Remove one, or choose a longer range."
     notice(text, key="empty", title="No events match", ways=ways, big=True, on_action=act)
+
+
+def _draw_no_events(view: View, now: Moment) -> None:
+    """No filter is to blame: the range, the snapshot that a link is pinned to, or that nothing was loaded yet."""
+    if answers.anything(now.snapshot):
+        notice("Choose a longer range above.", key="empty", title="No events in these days", big=True)
+    elif view.as_of is not None:
+        text = "This link is pinned to the data as it was before any event was loaded."
+        ways = [{"label": "Show the current data", "href": f"?{replace(view, as_of=None).query()}"}]
+        notice(text, key="empty", title="No events yet then", ways=ways, big=True)
+    else:
+        waiting_for_data("empty")
 
 
 def draw_panel(

@@ -126,7 +126,7 @@ def draw_people(found: Sequence[Found], now: Moment, *, key: str, label: str, em
 def draw_person(asked: View, now: Moment, who: str) -> None:
     profile = answers.profile(now.snapshot, who)
     if profile is None:
-        text = f"No event of {who.removeprefix(CUSTOMER)} is in the data. The ID must be exactly as it was sent."
+        text = f"No event of “{who.removeprefix(CUSTOMER)}” is in the data. The ID must be exactly as it was sent."
         ways = [{"label": "Search instead", "href": "customers"}]
         notice(text, key="nobody", title="Nobody by this ID", ways=ways, big=True)
         return

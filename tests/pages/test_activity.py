@@ -175,3 +175,9 @@ def test_the_command_beside_the_count_is_pinned_and_quoted(open_page: Open) -> N
     assert command.startswith("python -m pipeline count '")
     assert "as_of=" in command
     assert "country%20is%20France" in command
+
+
+def test_a_link_pinned_to_before_the_first_event_leads_to_the_current_data(open_page: Open) -> None:
+    notice = open_page("as_of=1&range=7D").given("empty")
+    assert "pinned" in notice["text"]
+    assert notice["ways"] == [{"label": "Show the current data", "href": "?range=7D"}]
