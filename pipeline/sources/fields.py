@@ -18,7 +18,7 @@ import orjson
 
 from pipeline.sources.lines import LineRejected
 from pipeline.sources.times import Clock
-from pipeline.sources.values import NO_ID, address, first_text, identifier, modal, path_of, person_name
+from pipeline.sources.values import NO_ID, address, first_text, has_nul, identifier, modal, path_of, person_name
 
 Event = dict[str, Any]
 
@@ -112,7 +112,7 @@ class Picker:
             anonymous_id = identifier(event, "anonymousId", raw)
         if customer_id is None and anonymous_id is None:
             raise LineRejected("line.no_identity", "The event has neither a user id nor an anonymous id.")
-        if rb"\u0000" in raw and any("\0" in each for each in (customer_id, anonymous_id, message_id) if each):
+        if rb"\u0000" in raw and has_nul(customer_id, anonymous_id, message_id, event.get("previousId")):
             raise LineRejected("line.nul_in_id", "An id holds a NUL character, by which nothing could be looked up.")
 
         clock = self.clock

@@ -32,6 +32,11 @@ def identifier(event: dict[str, Any], key: str, raw: bytes) -> str | None:
     return None
 
 
+def has_nul(*ids: Any) -> bool:
+    """Whether any of them is a text with a NUL character."""
+    return any(type(each) is str and "\0" in each for each in ids)
+
+
 def first_text(holder: dict[str, Any], *keys: str) -> str | None:
     """The first of `keys` that holds a text which is not empty."""
     for key in keys:

@@ -96,6 +96,9 @@ class TestWhat:
             (b'{"type":"track","event":" ","userId":"u"}', "line.track_without_name"),
             (b'{"type":"track","event":7,"userId":"u"}', "line.track_without_name"),
             (b'{"type":"page"}', "line.no_identity"),
+            (b'{"type":"page","userId":"a\\u0000b"}', "line.nul_in_id"),
+            (b'{"type":"page","userId":"u","messageId":"\\u0000"}', "line.nul_in_id"),
+            (b'{"type":"alias","userId":"u","previousId":"v\\u0000"}', "line.nul_in_id"),
             (b'{"type":"alias","previousId":"v"}', "line.no_identity"),
         ],
     )
@@ -110,7 +113,7 @@ class TestWho:
         found = row({"userId": no_id, "anonymousId": "v"})
         assert (found["customer_id"], found["anonymous_id"], found["linked_anonymous_id"]) == (None, "v", None)
 
-    @pytest.mark.parametrize("text", [" ", "0", "00412", "NULL", "none", "É", "E\u0301", "a" * 10_000, "\x00"])
+    @pytest.mark.parametrize("text", [" ", "0", "00412", "NULL", "none", "É", "E\u0301", "a" * 10_000, "\x01"])
     def test_texts_are_ids_exactly_as_sent(self, text: str) -> None:
         assert row({"userId": text})["customer_id"] == text
 
