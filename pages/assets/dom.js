@@ -148,6 +148,11 @@ const number = (value) => Number(value).toLocaleString('en-US');
 // Links are only http and https; anything else stays text, whatever it claims to be.
 const isWeb = (value) => /^https?:\/\/[^\s]+$/i.test(value ?? '');
 
+// Tab reaches one row and its link, not fifty of each; the arrow keys move which one that is.
+function reach(row, yes) {
+  for (const node of [row, ...row.querySelectorAll('a')]) node.tabIndex = yes ? 0 : -1;
+}
+
 // Moves the focus between rows marked `data-row` with the arrow keys; Enter or space opens.
 function rowKeys(body, open) {
   body.addEventListener('keydown', (event) => {
@@ -156,8 +161,8 @@ function rowKeys(body, open) {
     const step = { ArrowDown: 'nextElementSibling', ArrowUp: 'previousElementSibling' }[event.key];
     if (step && row[step]) {
       event.preventDefault();
-      row.tabIndex = -1;
-      row[step].tabIndex = 0;
+      reach(row, false);
+      reach(row[step], true);
       row[step].focus();
     } else if ((event.key === 'Enter' || event.key === ' ') && event.target === row) {
       event.preventDefault();

@@ -17,16 +17,18 @@ function customerCell(row, data) {
 function tableRow(row, data, index) {
   const selected = row.event_id === data.selected;
   const country = el('td', { title: row.country }, flag(row.country_code), row.country ?? el('span', { class: 'muted', text: '–' }));
-  return el('tr', { 'data-row': row.event_id, 'aria-rowindex': data.first + index + 1, 'aria-selected': String(selected), tabindex: selected || (!data.selected && index === 0) ? 0 : -1 },
+  const tr = el('tr', { 'data-row': row.event_id, 'aria-rowindex': data.first + index + 1, 'aria-selected': String(selected) },
     eventCell(row), customerCell(row, data), el('td', { text: row.path ?? '', title: row.path }), country,
     el('td', { text: row.device ?? '' }), el('td', { class: 'num', text: row.time, title: row.time_full }));
+  reach(tr, selected || (!data.selected && index === 0));
+  return tr;
 }
 
 function mark(body, id) {
   for (const tr of body.children) {
     const selected = tr.dataset.row === id;
     tr.setAttribute('aria-selected', String(selected));
-    if (selected) for (const other of body.children) other.tabIndex = other === tr ? 0 : -1;
+    if (selected) for (const other of body.children) reach(other, other === tr);
   }
 }
 

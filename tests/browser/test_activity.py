@@ -130,6 +130,16 @@ def test_the_keyboard_walks_opens_and_closes(page: Page) -> None:
     expect(page).not_to_have_url(re.compile("event="))
 
 
+def test_tab_passes_the_list_by_one_row(page: Page) -> None:
+    visit(page, "/")
+    page.locator(ROWS).first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    assert page.locator(ROWS).nth(1).get_by_role("link").evaluate("link => link.matches(':focus')")
+    page.keyboard.press("Tab")
+    assert page.locator(f"{ROWS} a:focus").count() == 0
+
+
 def test_pages_neither_skip_nor_repeat(page: Page) -> None:
     visit(page, "/")
     seen = _column(page, 6)
