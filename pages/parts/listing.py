@@ -109,13 +109,17 @@ def draw_list(view: View, now: Moment, total: int, act: Act, go: Go, *, height: 
         _page_choice(view, pages(total), go)
 
 
+# Left to its content's width, Streamlit shows two or three pages as `1` or `1 … 3`.
+_PAGES_PX = 380
+
+
 def _page_choice(view: View, last: int, go: Go) -> None:
     st.session_state["page"] = view.page
 
     def chosen() -> None:
         go(view.with_(page=st.session_state["page"], event=None))
 
-    st.pagination(last, key="page", max_visible_pages=7, on_change=chosen)
+    st.pagination(last, key="page", max_visible_pages=7, width=_PAGES_PX, on_change=chosen)
 
 
 def draw_empty(view: View, now: Moment, act: Act, *, kept: int = 0) -> None:

@@ -150,6 +150,8 @@ def test_pages_neither_skip_nor_repeat(page: Page) -> None:
         settle(page)
         seen += _column(page, 6)
     assert len(seen) == len(set(seen)) == TOTAL
+    numbers = page.get_by_role("navigation", name="Pagination").get_by_role("button").all_inner_texts()
+    assert [text for text in numbers if text.isdigit()] == ["1", "2", "3"]
 
 
 def test_a_customer_is_a_real_link(page: Page) -> None:
