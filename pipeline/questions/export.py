@@ -7,7 +7,7 @@ memory stays flat, whatever the size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -32,7 +32,8 @@ SCHEMA = pa.schema(
 )
 _SLICE = 35_000  # events sorted at once
 _FIRST_SLICE = 5_000  # … at first, so that the download begins at once
-_BATCH = 2_000  # events in memory at once, as Arrow and as text
+_BATCH = 1_000  # events in memory at once, as Arrow and as text
+_ROW_GROUP = 20_000  # events in a row group of a Parquet file
 BOM = b"\xef\xbb\xbf"
 
 
@@ -75,10 +76,22 @@ def parquet(snapshot: Snapshot, view: View, path: Path, progress: Progress | Non
     """Write a typed file (`SCHEMA`) and return its rows. An exception from `progress` cancels; no file is left."""
     rows = 0
     with replacing(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
-        for batch in batches(snapshot, view, progress):
-            writer.write_batch(batch)
-            rows += len(batch)
+        for table in _grouped(batches(snapshot, view, progress)):
+            writer.write_table(table)
+            rows += len(table)
     return rows
+
+
+def _grouped(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches joined to tables of about `_ROW_GROUP` rows: readers of Parquet are slow with many small groups."""
+    held: list[pa.RecordBatch] = []
+    for part in parts:
+        held.append(part)
+        if sum(map(len, held)) >= _ROW_GROUP:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 @contextmanager

@@ -114,6 +114,12 @@ def test_parquet_is_typed_and_in_order(lake: Lake, tmp_path: Path) -> None:
     assert table["event_id"].to_pylist() == [row["event_id"] for row in csv.DictReader(io.StringIO(text, newline=""))]
 
 
+def test_parquet_has_few_row_groups(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "_BATCH", 10)
+    export.parquet(lake.snapshot(), view(), tmp_path / "events.parquet")
+    assert pq.read_metadata(tmp_path / "events.parquet").num_row_groups == 1
+
+
 def test_xlsx_keeps_ids_as_text_and_says_what_it_cut(lake: Lake, tmp_path: Path) -> None:
     path, snapshot = tmp_path / "events.xlsx", lake.snapshot()
     written = workbook.xlsx(snapshot, view(), path)
