@@ -28,6 +28,8 @@ _PROPOSED = ("event", "modal", "country", "device", "domain", "path", "browser",
 _OF_EACH = 20
 _FOUND = 12
 
+PEOPLE = 100  # found people shown at once
+
 
 def count(snapshot: Snapshot, view: View) -> int:
     return timeline(snapshot, view).total
@@ -140,13 +142,13 @@ def _most_active(version: int, scope: str, _snapshot: Snapshot, _view: View) -> 
 
 
 def people(snapshot: Snapshot, text: str) -> list[Found]:
-    """The people whose id, name or email contains the text."""
+    """The people whose id, name or email contains the text; one more than `PEOPLE` says that there are more."""
     return _people(snapshot.version, text, snapshot)
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def _people(version: int, text: str, _snapshot: Snapshot) -> list[Found]:
-    return customers.search(_snapshot, text)
+    return customers.search(_snapshot, text, limit=PEOPLE + 1)
 
 
 def profile(snapshot: Snapshot, person: str) -> Profile | None:

@@ -74,7 +74,14 @@ def draw_search(now: Moment) -> None:
 
 def draw_found(now: Moment, text: str) -> None:
     empty = f"Nobody’s ID, name or email contains “{text}”. Part of it is enough, whatever the case."
-    draw_people(answers.people(now.snapshot, text), now, key="found", label="People found", empty=empty)
+    found = answers.people(now.snapshot, text)
+    shown = found[: answers.PEOPLE]
+    said = f"{words.counted(len(shown), 'person', 'people')} found"
+    if len(found) > len(shown):
+        said = f"The {len(shown)} seen last; there are more. Type more of it."
+    if found:
+        st.html(f'<div class="headline"><span>{escape(said)}</span></div>', width="content")
+    draw_people(shown, now, key="found", label="People found", empty=empty)
 
 
 def draw_most_active(now: Moment) -> None:
@@ -106,7 +113,7 @@ def draw_people(found: Sequence[Found], now: Moment, *, key: str, label: str, em
         ("Name", "text"),
         ("Email", "text"),
         ("Country", "country"),
-        (f"Last seen ({words.zone_name(view.zone, now.now)})", "nowrap"),
+        (f"Last seen ({view.zone.key})", "nowrap"),
         ("Events", "right"),
     ]
     rows = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.pages.conftest import Open
 from tests.pages.sample import COUNTRIES, HOSTILE_ID, ORDINARY, hostile_text
 
@@ -14,6 +16,15 @@ def test_people_are_found_by_id_email_and_name(open_page: Open) -> None:
     for text in ("cus_004", "READER4@", "reader 4"):
         rows = open_page(f"q={text}", SCRIPT).given("found")["rows"]
         assert [row[0] for row in rows] == [{"text": "cus_004", "href": "customers?customer=cus_004"}], text
+
+
+def test_more_people_than_are_shown_are_not_left_out_in_silence(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.parts.answers.PEOPLE", 2)
+    page = open_page("q=reader", SCRIPT)
+    assert len(page.given("found")["rows"]) == 2
+    assert "there are more" in page.html()
 
 
 def test_nobody_found_is_said(open_page: Open) -> None:
