@@ -3,8 +3,8 @@
 source = open_source(spec)
 for ref in source.list(now, Sweep.RECENT):
     with source.fetch(ref, max_inflated=…) as file:
-        for chunk in parse(file, ref, 0, spec.format, received_fallback=ref.modified):
-            chunk.table, chunk.rejected
+        for job in cut(file, ref, 0, spec.format, received_fallback=ref.modified, limits=Limits()):
+            job.run().table
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.sources.folder import FolderSource
 from pipeline.sources.formats import FORMATS, Format
 from pipeline.sources.lines import Limits, Rejected
 from pipeline.sources.objects import ObjectRef, Source, Sweep
-from pipeline.sources.parse import Job, Parsed, cut, detect, parse, read_line
+from pipeline.sources.parse import Job, Parsed, cut, detect, read_line
 from pipeline.sources.pool import ParsePool, fetch_ahead
 
 # Each process that parses imports this package: it must neither wait nor pay memory for S3's library and the settings'.
@@ -38,7 +38,6 @@ __all__ = [
     "detect",
     "fetch_ahead",
     "open_source",
-    "parse",
     "read_line",
 ]
 

@@ -21,7 +21,6 @@ from pipeline.sources.objects import ObjectRef
 from pipeline.sources.times import Clock, microseconds
 
 CHUNK_BYTES = 4 * 1024 * 1024
-DEFAULT_LIMITS = Limits()
 AUTO = "auto"
 
 _SNIFF_BYTES = 256 * 1024
@@ -77,36 +76,6 @@ def _sniff(file: BinaryIO) -> str:
             return found[0] if found else "segment"
     # No line is one object: records without a delimiter, or nothing that is readable either way.
     return "firehose" if head.lstrip(_BLANK).startswith(b"{") and b"}{" in head else "segment"
-
-
-def parse(
-    file: BinaryIO,
-    ref: ObjectRef,
-    object_index: int,
-    format: str = AUTO,
-    *,
-    received_fallback: datetime,
-    source_name: str = "",
-    retention_cutoff: datetime | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    chunk_bytes: int = CHUNK_BYTES,
-) -> Iterator[Parsed]:
-    """Read `file`, an object's inflated text, chunk by chunk.
-
-    `object_index` is written to the table's `object`; `received_fallback` stands for a missing `receivedAt`;
-    `source_name` is the source's configured name, if it has one; events that occurred and were received before
-    `retention_cutoff` are counted as expired. Memory is bounded by `chunk_bytes` of text. Bad lines are values in
-    `rejected`, never errors.
-    """
-    for job in cut(
-        *(file, ref, object_index, format),
-        received_fallback=received_fallback,
-        source_name=source_name,
-        retention_cutoff=retention_cutoff,
-        limits=limits,
-        chunk_bytes=chunk_bytes,
-    ):
-        yield job.run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +138,13 @@ def cut(
     limits: Limits,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Iterator[Job]:
-    """`parse`, with the parsing itself left to whoever runs the jobs. Their order is that of the lines."""
+    """Cut `file`, an object's inflated text, into jobs that parse it, in the order of its lines.
+
+    `object_index` is written to the tables' `object`; `received_fallback` stands for a missing `receivedAt`;
+    `source_name` is the source's configured name, if it has one; events that occurred and were received before
+    `retention_cutoff` are counted as expired. Memory is bounded by `chunk_bytes` of text. Bad lines are values in
+    `Parsed.rejected`, never errors.
+    """
     chosen = FORMATS[detect(file, ref, format)]
     clock = Clock(microseconds(received_fallback), None if retention_cutoff is None else microseconds(retention_cutoff))
     picker = Picker(source_name or chosen.source_in(ref.path) or chosen.name, chosen.stamped, clock)

@@ -19,7 +19,8 @@ from moto.server import ThreadedMotoServer
 
 from pipeline.errors import ObjectGone, ObjectRejected, SourceError
 from pipeline.settings import SourceSpec
-from pipeline.sources import ObjectRef, Source, Sweep, open_source, parse
+from pipeline.sources import ObjectRef, Source, Sweep, open_source
+from tests.support_parse import parse
 from tests.support_s3 import S3Server, make_client, set_credentials
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)

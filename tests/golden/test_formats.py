@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.sources import FORMATS, ObjectRef, Parsed, detect, parse
+from pipeline.sources import FORMATS, ObjectRef, Parsed, detect
+from tests.support_parse import parse
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 GOLDEN = Path(__file__).parent

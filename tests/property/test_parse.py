@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources import FORMATS, Limits, ObjectRef, Rejected, parse
+from pipeline.sources import FORMATS, Limits, ObjectRef, Rejected
+from tests.support_parse import parse
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CUTOFF = datetime(2025, 10, 19, tzinfo=UTC)

@@ -16,9 +16,10 @@ import pytest
 
 from pipeline.errors import ActivityError
 from pipeline.event import PARSED_SCHEMA
-from pipeline.sources import Limits, ObjectRef, Parsed, Rejected, detect, parse
+from pipeline.sources import Limits, ObjectRef, Parsed, Rejected, detect
 from pipeline.sources.lines import RAW_BYTES
 from pipeline.sources.parse import read_line
+from tests.support_parse import parse
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REF = ObjectRef("file:///inbox", "made.jsonl", "etag", 1, NOW)
