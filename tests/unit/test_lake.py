@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import LakeBusy, LakeError, SnapshotGone
-from pipeline.lake import Entry, Lake, Snapshot, maintain
+from pipeline.lake import Entry, Lake, Snapshot, Transaction, maintain
 from pipeline.lake.lock import writer_lock
 from pipeline.sources import Rejected
 from tests.support import NOW, add_events, make_lake, make_settings
@@ -60,10 +60,15 @@ def test_an_unbalanced_ledger_stores_nothing(tmp_path: Path) -> None:
     assert lake.snapshot().version == before
 
 
+def _finish_and_fail(transaction: Transaction) -> None:
+    transaction.finish([Entry("s", "k", "e", 1, NOW)], NOW)
+    raise KeyError("plug pulled before the commit")
+
+
 def test_a_failed_batch_leaves_neither_rows_nor_ledger(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, [])
-    with pytest.raises(ZeroDivisionError), lake.write(NOW) as transaction:
-        1 / len(transaction.finish([Entry("s", "k", "e", 1, NOW)], NOW).batch_id.bytes[16:])
+    with pytest.raises(KeyError, match="plug"), lake.write(NOW) as transaction:
+        _finish_and_fail(transaction)
     assert [row["key"] for row in rows(lake.snapshot(), "objects")] == ["made.jsonl"]
 
 
