@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import parse_qsl
@@ -81,6 +82,10 @@ class Settings(BaseSettings):
         description="Folders and `s3://bucket/prefix`, comma-separated; `#format=segment&name=shop` may follow each. "
         "Default: the `landing/` folder.",
     )
+    landing: str = Field(
+        "",
+        description="Where the collector puts events: a folder or `s3://bucket/prefix`. Default: `landing/` in data.",
+    )
     s3_endpoint_url: str | None = Field(None, description="For an S3 that is not Amazon's (MinIO, SeaweedFS, R2, …).")
     s3_region: str | None = Field(None, description="The bucket's region, when boto3's own chain does not know it.")
     timezone: str = Field("UTC", description="The one time zone shown everywhere, by its IANA name.")
@@ -107,6 +112,31 @@ class Settings(BaseSettings):
     expire_hours: int = Field(24, ge=1, description="How long old snapshots, and links to them, stay readable.")
     late_after: int = Field(180, ge=10, description="Seconds after which a page says that the data is behind.")
     port: int = Field(8501, ge=1, le=65535, description="The port `make run` serves on.")
+    mount_collector: bool = Field(
+        False, description="Serve the collector on the dashboard's port, too; `make run` turns it on."
+    )
+    collect_port: int = Field(8502, ge=1, le=65535, description="The port of `python -m pipeline collect`.")
+    collector_url: str | None = Field(
+        None, description="The collector's public address, for snippets. Default: the address of the page itself."
+    )
+    linger_ms: int | None = Field(
+        None,
+        ge=0,
+        le=10_000,
+        description="How long the collector gathers events for one object. Default: 200 for a folder, 1000 for S3.",
+    )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="Networks whose `X-Forwarded-For` the collector believes, such as `10.0.0.0/8`; default: none."
+    )
+    key_events_per_second: int = Field(
+        5_000, ge=1, description="What one write key may send, in events a second; beyond it, 429."
+    )
+    max_body_bytes: int = Field(
+        4_000_000, ge=1_000, description="A request body larger than this, also when inflated, is refused (413)."
+    )
+    max_event_bytes: int = Field(
+        65_536, ge=1_000, description="A longer event is refused (413); one among others of a batch is rejected alone."
+    )
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -120,6 +150,20 @@ class Settings(BaseSettings):
             if not isinstance(item, str) or item.strip()
         )
 
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("landing")
+    @classmethod
+    def _store(cls, value: str) -> str:
+        if not value or value.startswith("s3://"):
+            return SourceSpec.parse(value).uri.rstrip("/") if value else ""
+        if "://" in value:
+            raise ValueError(f"{value!r} is neither a folder nor s3://bucket/prefix")
+        return str(Path(value).expanduser().absolute())
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -129,6 +173,13 @@ class Settings(BaseSettings):
                 f"{value!r} is no IANA time zone, such as Europe/Paris. {did_you_mean(value, known)}".rstrip()
             )
         return value
+
+    @field_validator("collector_url")
+    @classmethod
+    def _base(cls, value: str | None) -> str | None:
+        if value is not None and (not value.startswith(("http://", "https://")) or set(value) & set(" ?#\"'<>")):
+            raise ValueError("needs an http(s) address without a query, such as https://events.example.com")
+        return None if value is None else value.rstrip("/")
 
     @field_validator("customer_url")
     @classmethod
@@ -159,12 +210,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
     def make_data_folder(self) -> None:
-        """Create the data folder where it is missing. Raises `SettingsError` when that is impossible."""
-        try:
-            self.data.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            what = f"names {self.data}, which cannot be created: {error.strerror}."
-            raise SettingsError([(f"{PREFIX}DATA", what, "Name a folder that this user may write.")]) from None
+        """Create the data folder, and the landing folder, where missing. Raises `SettingsError` when impossible."""
+        _make_folder("DATA", self.data)
+        if not self.landing.startswith("s3://"):
+            _make_folder("LANDING" if self.landing else "DATA", Path(self.landing_uri))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -179,8 +228,13 @@ class Settings(BaseSettings):
         return max(1, self.workers // 2)
 
     @property
-    def landing(self) -> Path:
+    def landing_folder(self) -> Path:
+        """The landing folder in the data folder; events are there unless `landing` names another place."""
         return self.data / "landing"
+
+    @property
+    def landing_uri(self) -> str:
+        return self.landing or str(self.landing_folder)
 
     @property
     def lake(self) -> Path:
@@ -200,8 +254,18 @@ class Settings(BaseSettings):
 
     @property
     def all_sources(self) -> tuple[SourceSpec, ...]:
-        """The sources to poll: those configured, else the landing folder."""
-        return self.sources or (SourceSpec(str(self.landing), "activity"),)
+        """The sources to poll: those configured, and where the collector puts events unless one of them covers it."""
+        uri = self.landing_uri
+        covered = any(f"{uri}/".startswith(f"{source.uri.rstrip('/')}/") for source in self.sources)
+        return self.sources if covered else (*self.sources, SourceSpec(uri, "activity"))
+
+
+def _make_folder(name: str, path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"names {path}, which cannot be created: {error.strerror}."
+        raise SettingsError([(f"{PREFIX}{name}", what, "Name a folder that this user may write.")]) from None
 
 
 def config_file() -> Path:

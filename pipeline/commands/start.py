@@ -132,7 +132,7 @@ def _check_port(port: int) -> None:
 
 def _has_data(settings: Settings) -> bool:
     """Whether anything has landed or been loaded; an empty lake is none."""
-    return any(path.is_file() for path in settings.landing.rglob("*")) or any(settings.lake.rglob("*.parquet"))
+    return any(path.is_file() for path in settings.landing_folder.rglob("*")) or any(settings.lake.rglob("*.parquet"))
 
 
 def _only_demo(settings: Settings) -> bool:
@@ -141,7 +141,7 @@ def _only_demo(settings: Settings) -> bool:
         return False
     lake = Lake.open(settings)
     snapshot = lake.snapshot()
-    others = ledger.sources(snapshot) - {f"file://{settings.landing.as_posix()}"}
+    others = ledger.sources(snapshot) - {f"file://{settings.landing_folder.as_posix()}"}
     lake.close()
     if others:
         raise ActivityError(

@@ -23,6 +23,7 @@ from pipeline.demo.plan import Plan
 from pipeline.demo.rhythm import Rhythm
 from pipeline.demo.site import Site
 from pipeline.demo.visits import visit
+from pipeline.landing import object_key
 
 SECONDS_BETWEEN_OBJECTS = (3.0, 9.0)
 SECONDS_BETWEEN_VISITS = 14.0  # on average; about four events each
@@ -96,6 +97,6 @@ def run(plan: Plan, data: Path, stop: threading.Event, clock: Callable[[], float
         now_ms = int(clock() * 1000)
         lines = site.until(now_ms)
         if lines:
-            objects.put(landing, objects.key(now_ms, rng), (line for _, line in lines))
+            objects.put(landing, object_key(now_ms, rng.getrandbits), (line for _, line in lines))
             written += 1
     return written

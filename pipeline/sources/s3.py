@@ -1,4 +1,4 @@
-"""A bucket, or what lies under a prefix of one, as a source. The only place that knows boto3."""
+"""A bucket, or what lies under a prefix of one, as a source."""
 
 from __future__ import annotations
 
@@ -7,18 +7,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
-import boto3
-from botocore.config import Config
-
-from pipeline.errors import SourceError
+from pipeline.s3 import open_client, translated
 from pipeline.sources.inflate import inflate
 from pipeline.sources.layout import walk
 from pipeline.sources.objects import ObjectRef, Sweep
-from pipeline.sources.s3_errors import translated
-
-CONNECT_SECONDS = 5
-READ_SECONDS = 30
-ATTEMPTS = 4
 
 
 class S3Source:
@@ -32,7 +24,7 @@ class S3Source:
         self._prefix = prefix.strip("/")
         self._endpoint = endpoint_url
         with translated(self._bucket, endpoint_url):
-            self._client = _client(endpoint_url, region)
+            self._client = open_client(endpoint_url, region)
 
     @property
     def uri(self) -> str:
@@ -57,7 +49,7 @@ class S3Source:
             yield from self._refs(page)
 
     def fetch(self, ref: ObjectRef, *, max_inflated: int) -> BinaryIO:
-        with translated(self._bucket, self._endpoint, ref):
+        with translated(self._bucket, self._endpoint, ref.key):
             # If-Match: what is read is the version listed, or nothing.
             answer = self._client.get_object(Bucket=self._bucket, Key=ref.key, IfMatch=f'"{ref.etag}"')
             with closing(answer["Body"]) as body:
@@ -86,21 +78,3 @@ class S3Source:
     def _ref(self, found: dict[str, Any]) -> ObjectRef:
         modified = found["LastModified"].astimezone(UTC)
         return ObjectRef(self.uri, found["Key"], found["ETag"].strip('"'), found["Size"], modified)
-
-
-def _client(endpoint_url: str | None, region: str | None) -> Any:
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "max_attempts": ATTEMPTS},
-        # A server of one's own rarely has a host name for every bucket.
-        s3={"addressing_style": "path" if endpoint_url else "auto"},
-    )
-    try:
-        return boto3.session.Session().client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
-    except ValueError as error:  # from botocore, for an endpoint that is no URL or a region that is no name
-        raise SourceError(
-            f"S3 cannot be used: {error}",
-            hint="ACTIVITY_S3_ENDPOINT_URL is like https://host:9000, ACTIVITY_S3_REGION like eu-west-1.",
-            code="source.endpoint",
-        ) from None

@@ -27,14 +27,14 @@ class Site:
 
     def __init__(self, folder: Path, **overrides: Any) -> None:
         self.settings: Settings = make_settings(folder, **overrides)
-        self.settings.landing.mkdir(parents=True, exist_ok=True)
+        self.settings.landing_folder.mkdir(parents=True, exist_ok=True)
         self.lake = Lake.open(self.settings)
         self.looks: list[Look] = []
         self.now = NOW
 
     def land(self, key: str, *lines: dict[str, Any] | str, compress: bool = True) -> Path:
         text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines).encode()
-        path = self.settings.landing / key
+        path = self.settings.landing_folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(gzip.compress(text) if compress else text)
         return path
@@ -132,7 +132,7 @@ def test_a_broken_object_is_rejected_whole_and_the_rest_goes_on(tmp_path: Path) 
 def test_a_source_that_fails_does_not_stop_the_others_and_is_never_just_empty(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.land("1.jsonl.gz", event("a"))
-    site.poll(SourceSpec(str(tmp_path / "nowhere")), SourceSpec(str(site.settings.landing)))
+    site.poll(SourceSpec(str(tmp_path / "nowhere")), SourceSpec(str(site.settings.landing_folder)))
     assert site.ids() == ["a"]
     missing, fine = sorted(site.looks, key=lambda look: look.error is None)[0], site.looks[-1]
     assert missing.error is not None

@@ -20,8 +20,8 @@ def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_defaults_need_nothing(tmp_path: Path) -> None:
     loaded = settings.load()
-    assert loaded.landing == tmp_path / "data" / "landing"
-    assert loaded.all_sources == (SourceSpec(str(loaded.landing), "activity"),)
+    assert loaded.landing_folder == tmp_path / "data" / "landing"
+    assert loaded.all_sources == (SourceSpec(str(loaded.landing_folder), "activity"),)
     assert (loaded.timezone, loaded.retention_days, loaded.every) == ("UTC", 400, 15)
 
 

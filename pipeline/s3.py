@@ -1,14 +1,21 @@
-"""What botocore says, said once in the reader's words, with how to mend it."""
+"""S3, for whoever reads or writes it: the client, and what botocore says in the reader's words. The only place that
+knows boto3."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import boto3
 import botocore.exceptions as problems
+from botocore.config import Config
 
 from pipeline.errors import ActivityError, ObjectGone, ObjectRejected, SourceError
-from pipeline.sources.objects import ObjectRef
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+ATTEMPTS = 4
 
 _CREDENTIALS = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile or the role the pipeline runs with."
 
@@ -23,7 +30,8 @@ _ANSWERS: dict[str, tuple[str, str, str]] = {
     "AccessDenied": (
         "source.denied",
         "S3 denies access to the bucket {bucket!r}.",
-        "Allow s3:ListBucket on the bucket and s3:GetObject on its objects (and kms:Decrypt if they are encrypted).",
+        "Allow s3:ListBucket on the bucket and s3:GetObject on its objects (and kms:Decrypt if they are encrypted); "
+        "a collector needs s3:PutObject.",
     ),
     "InvalidAccessKeyId": ("source.credentials", "S3 does not know the access key id in use.", _CREDENTIALS),
     "SignatureDoesNotMatch": ("source.credentials", "S3 refuses the secret key in use.", _CREDENTIALS),
@@ -64,13 +72,32 @@ _GONE = {
 }
 
 
+def open_client(endpoint_url: str | None, region: str | None, *, attempts: int = ATTEMPTS) -> Any:
+    """boto3's client. Raises `SourceError` for an endpoint or a region that cannot be one."""
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "max_attempts": attempts},
+        # A server of one's own rarely has a host name for every bucket.
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+    )
+    try:
+        return boto3.session.Session().client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+    except ValueError as error:  # from botocore, for an endpoint that is no URL or a region that is no name
+        raise SourceError(
+            f"S3 cannot be used: {error}",
+            hint="ACTIVITY_S3_ENDPOINT_URL is like https://host:9000, ACTIVITY_S3_REGION like eu-west-1.",
+            code="source.endpoint",
+        ) from None
+
+
 @contextmanager
-def translated(bucket: str, endpoint: str | None, ref: ObjectRef | None = None) -> Iterator[None]:
-    """Raise what boto3 raises within as `SourceError`, `ObjectGone` or `ObjectRejected`."""
+def translated(bucket: str, endpoint: str | None, key: str | None = None) -> Iterator[None]:
+    """Raise what boto3 raises within as `SourceError`, of the object `key` as `ObjectGone` or `ObjectRejected`."""
     try:
         yield
     except problems.ClientError as error:
-        raise _answer(error, bucket, endpoint, ref) from None
+        raise _answer(error, bucket, endpoint, key) from None
     except (problems.NoCredentialsError, problems.PartialCredentialsError, problems.CredentialRetrievalError) as error:
         raise SourceError(
             f"There are no S3 credentials: {error}.", hint=_CREDENTIALS, code="source.credentials"
@@ -96,13 +123,13 @@ def translated(bucket: str, endpoint: str | None, ref: ObjectRef | None = None) 
         ) from None
 
 
-def _answer(error: problems.ClientError, bucket: str, endpoint: str | None, ref: ObjectRef | None) -> ActivityError:
+def _answer(error: problems.ClientError, bucket: str, endpoint: str | None, key: str | None) -> ActivityError:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    if ref is not None and code in _GONE:
-        return ObjectGone(f"The object {ref.key!r} {_GONE[code]}.")
-    if ref is not None and code == "InvalidObjectState":
+    if key is not None and code in _GONE:
+        return ObjectGone(f"The object {key!r} {_GONE[code]}.")
+    if key is not None and code == "InvalidObjectState":
         return ObjectRejected(
-            f"The object {ref.key!r} is archived in Glacier.", hint="Restore it, then load it.", code="object.archived"
+            f"The object {key!r} is archived in Glacier.", hint="Restore it, then load it.", code="object.archived"
         )
     code = _SAME.get(code, "NoSuchBucket" if code == "404" else code)
     if code in _ANSWERS:

@@ -1,27 +1,20 @@
-"""The state database: what is neither an event nor derived from one, kept apart from the lake.
-
-Now that is the pipeline's heartbeat, from which every page tells how fresh its data is. Readers never write it.
-"""
+"""The pipeline's heartbeat, from which every page tells how fresh its data is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import JSON, Column, Engine, Float, Integer, MetaData, String, Table, create_engine, event, select
+from sqlalchemy import JSON, Column, Engine, Float, Integer, String, Table, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import OperationalError
 
-from pipeline.errors import ActivityError
+from pipeline.state.database import METADATA, maybe_time, time_at
 
-_METADATA = MetaData()
-# Times are seconds since the epoch, UTC: SQLite has no type for them.
 _POLLS = Table(
     "polls",
-    _METADATA,
+    METADATA,
     Column("source", String, primary_key=True),
     Column("polled_at", Float, nullable=False),
     Column("caught_up_at", Float),  # the last poll that left nothing waiting
@@ -33,7 +26,7 @@ _POLLS = Table(
 # What the pipeline tells the pages of itself, by name: they may not look themselves.
 _NOTES = Table(
     "notes",
-    _METADATA,
+    METADATA,
     Column("name", String, primary_key=True),
     Column("value", JSON, nullable=False),
     Column("at", Float, nullable=False),
@@ -68,18 +61,11 @@ class Freshness:
     errors: tuple[str, ...]
 
 
-class State:
-    """The state database of one installation, in `folder`. Safe to share between threads and processes."""
+class Heartbeat:
+    """The polls and notes of one installation. Safe to share between threads and processes."""
 
-    def __init__(self, folder: Path) -> None:
-        self._engine: Engine = create_engine(f"sqlite:///{folder / 'state.sqlite'}", connect_args={"timeout": 10})
-        event.listen(self._engine, "connect", _use_wal)
-        try:
-            _METADATA.create_all(self._engine)
-        except OperationalError as error:
-            raise ActivityError(
-                f"The state database in {folder} cannot be opened: {error.orig}.", hint="Is the folder writable?"
-            ) from error
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def record(self, source: str, at: datetime, *, waiting: int, error: str | None, every: float) -> None:
         """Note a look at `source`; one without an error that left nothing waiting has caught up."""
@@ -119,7 +105,7 @@ class State:
         with self._engine.connect() as con:
             rows = con.execute(select(_POLLS).order_by(_POLLS.c.source)).all()
         return tuple(
-            Poll(row.source, _time(row.polled_at), _maybe(row.caught_up_at), row.waiting, row.error, row.every)
+            Poll(row.source, time_at(row.polled_at), maybe_time(row.caught_up_at), row.waiting, row.error, row.every)
             for row in rows
         )
 
@@ -139,16 +125,3 @@ class State:
         else:
             health = "ok"
         return Freshness(health, through, polls, errors)
-
-
-def _use_wal(connection: Any, _record: Any) -> None:
-    """Readers must not block the heartbeat, nor it them."""
-    connection.execute("PRAGMA journal_mode=WAL")
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _maybe(seconds: float | None) -> datetime | None:
-    return None if seconds is None else _time(seconds)

@@ -1,0 +1,41 @@
+"""The state database's tables, and how it is opened. Times are seconds since the epoch, UTC: SQLite has no type for
+them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from pipeline.errors import ActivityError
+
+METADATA = MetaData()
+
+
+def open_database(folder: Path) -> Engine:
+    """The database in `folder`, made where it is missing. Raises `ActivityError` when it cannot be opened."""
+    engine = create_engine(f"sqlite:///{folder / 'state.sqlite'}", connect_args={"timeout": 10})
+    event.listen(engine, "connect", _use_wal)
+    try:
+        METADATA.create_all(engine)
+    except OperationalError as error:
+        raise ActivityError(
+            f"The state database in {folder} cannot be opened: {error.orig}.", hint="Is the folder writable?"
+        ) from error
+    return engine
+
+
+def _use_wal(connection: Any, _record: Any) -> None:
+    """Readers must not block the heartbeat, nor it them."""
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def time_at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def maybe_time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else time_at(seconds)
