@@ -15,6 +15,8 @@ from pipeline.errors import ActivityError, did_you_mean
 COMMANDS = {
     "start": "start",
     "run": "run",
+    "collect": "collect",
+    "keys": "keys",
     "load": "load",
     "status": "status",
     "doctor": "doctor",

@@ -1,0 +1,145 @@
+"""The collector as a server of its own: uvicorn, within bounds that it does not set itself.
+
+uvicorn waits for ever for a request's headers, and takes any number of them (measured, 0.54). Proxy headers are not its
+business here: `pipeline.collect.peer` reads them, and only from those it trusts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+from asyncio import TimerHandle
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from pipeline.collect.collector import Collector
+from pipeline.collect.store import open_store
+from pipeline.collect.web import routes
+from pipeline.settings import Settings
+from pipeline.state import State
+
+HEAD_SECONDS = 10.0
+HEAD_BYTES = 32_768
+MOST_HEADERS = 100
+KEEP_ALIVE_SECONDS = 30
+STOP_SECONDS = 30
+_BACKLOG = 2_048
+_OPEN_FILES = 65_536
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP, but a request's head must come soon (408) and be small (431)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_bytes = 0  # fed to the parser, which keeps an unfinished header
+        self._seen_bytes = 0  # told by the parser
+        self._head_timer: TimerHandle | None = None
+        self._too_large = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_timer is not None and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._end(431, "The request's headers are too large.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_timer is None:
+            self._await_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._seen_bytes += len(name) + len(value)
+        if len(self.headers) > MOST_HEADERS or self._seen_bytes > HEAD_BYTES:
+            self._too_large = True
+            raise ValueError("the headers are too large")  # the parser ends by it, and `send_400_response` answers
+
+    def on_headers_complete(self) -> None:
+        self._head_came()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._too_large:
+            self._end(431, "The request's headers are too large.")
+        else:
+            super().send_400_response(msg)
+
+    def _await_head(self) -> None:
+        self._head_bytes = self._seen_bytes = 0
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._end, 408, "The request's headers came too slowly.")
+
+    def _head_came(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _end(self, status: int, message: str) -> None:
+        self._head_came()
+        if self.transport.is_closing():
+            return
+        head = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head % (len(message) + 1) + message.encode() + b"\n")
+        self.transport.close()
+
+
+def application(settings: Settings) -> Starlette:
+    """The collector alone, as an ASGI application."""
+    collector = Collector(settings)
+
+    def lifespan(_app: Starlette) -> Any:
+        return collector.running()
+
+    return Starlette(routes=routes(collector), lifespan=lifespan)
+
+
+def serve(settings: Settings, host: str, port: int) -> int:
+    """Serve until SIGTERM or SIGINT, then store what was taken; returns the exit code.
+
+    Raises `ActivityError` for a landing store or a state database that cannot be opened.
+    """
+    _allow_open_files()
+    open_store(settings)
+    State(settings.data)
+    config = uvicorn.Config(
+        application(settings),
+        host=host,
+        port=port,
+        http=BoundedHttp,
+        ws="none",
+        loop="auto",
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,  # it would hold the keys that stand in query strings
+        log_level="warning",
+        backlog=_BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn raises the one it stopped on again, which would end us unwell
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 1
+
+
+def _allow_open_files() -> None:
+    """As many connections as the system lets us have: the usual 1,024 are soon taken by slow ones."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
