@@ -13,6 +13,7 @@ PAGES = (
     ("activity", "Activity", ""),
     ("customer", "Customers", "customers"),
     ("health", "Pipeline", "pipeline"),
+    ("install", "Install", "install"),
 )
 
 if __name__ == "__main__":

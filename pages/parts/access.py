@@ -31,10 +31,10 @@ def refusal(headers: Headers, peer: str | None) -> str | None:
     named = [name for name in headers.keys() if name in _FORWARDED or name.startswith(_FORWARDED_PREFIXES)]  # noqa: SIM118
     if named:
         return f"{_WHY} The request came through a proxy (header {named[0]}). Open http://localhost directly."
-    if peer is not None and not _is_loopback(peer):
+    if peer is not None and not is_loopback(peer):
         return f"{_WHY} The request came from {peer}. Use an SSH tunnel: ssh -L 8501:localhost:8501 THIS-MACHINE."
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or not _is_loopback(_hostname(hosts[0])):
+    if len(hosts) != 1 or not is_loopback(_hostname(hosts[0])):
         return f"{_WHY} The address asked for is not this machine's. Open http://localhost instead."
     return None
 
@@ -46,7 +46,7 @@ def _hostname(host: str) -> str:
     return host.rpartition(":")[0] if host.count(":") == 1 else host
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
     if name.lower() == "localhost":
         return True
     try:
