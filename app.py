@@ -26,6 +26,9 @@ if __name__ == "__main__":
     open_frame()
     page.run()
 else:
+    from collections.abc import AsyncIterator
+    from contextlib import asynccontextmanager
+
     from starlette.middleware import Middleware
     from starlette.routing import Mount
     from starlette.staticfiles import StaticFiles
@@ -33,13 +36,21 @@ else:
 
     from pages.parts import download, prepare
     from pages.parts.access import LoopbackOnly
+    from pipeline.mounted import mounted
 
     # Else Streamlit takes the folder pages/ for its own kind of pages until the first run of st.navigation, and tells
     # whoever opens a deep link on a fresh server that there is no such page.
     PagesManager.uses_pages_directory = False
+    beside = mounted()
+
+    @asynccontextmanager
+    async def lifespan(_app: object) -> AsyncIterator[None]:
+        async with prepare.jobs_kept(), beside.running():
+            yield
+
     app = st.App(
         __file__,
-        routes=[*download.ROUTES, *prepare.ROUTES, Mount("/assets", StaticFiles(directory=ASSETS))],
-        lifespan=prepare.lifespan,
+        routes=[*download.ROUTES, *prepare.ROUTES, *beside.routes, Mount("/assets", StaticFiles(directory=ASSETS))],
+        lifespan=lifespan,
         middleware=[Middleware(LoopbackOnly)],
     )

@@ -33,7 +33,7 @@ def jobs() -> Jobs:
 
 
 @asynccontextmanager
-async def lifespan(_app: object) -> AsyncIterator[None]:
+async def jobs_kept() -> AsyncIterator[None]:
     """Leaves no file behind: a server that is told to stop does not come past Python's own cleaning up."""
     try:
         yield

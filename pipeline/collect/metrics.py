@@ -22,7 +22,7 @@ class Metrics:
     content_type = "text/plain; version=0.0.4; charset=utf-8"
 
     def __init__(self, lag: Callable[[], float], waiting: Callable[[], int]) -> None:
-        disable_created_metrics()  # a second series beside each counter, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each counter, which nobody asks for
         registry = CollectorRegistry()
         self._registry = registry
         self._requests = Counter(

@@ -1,0 +1,38 @@
+"""What `make run` serves beside the dashboard, on its port: the collector, and the demo's news site."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from pipeline import settings as configuration
+from pipeline.collect import Collector, routes
+from pipeline.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """Routes, and what must run while they are served."""
+
+    routes: list[BaseRoute]
+    running: Callable[[], AbstractAsyncContextManager[None]]
+
+
+def mounted() -> Mounted:
+    """What the settings ask for; nothing when they cannot be read, which every page then says."""
+    try:
+        settings = configuration.load()
+    except SettingsError:
+        return Mounted([], _nothing)
+    if not settings.mount_collector:
+        return Mounted([], _nothing)
+    collector = Collector(settings)
+    return Mounted(routes(collector), collector.running)
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
