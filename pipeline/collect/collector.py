@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from pipeline.collect import body, envelope
 from pipeline.collect.batcher import Batcher, Written
+from pipeline.collect.configs import public_address
 from pipeline.collect.envelope import Envelope
 from pipeline.collect.keyring import REFRESH_SECONDS, Keyring, check_origin, key_text
 from pipeline.collect.metrics import Metrics
@@ -93,6 +94,16 @@ class Collector:
                 self.metrics.accepted.inc(len(lines))
         finally:
             batcher.release(reserved)
+
+    async def known(self, request: Request, text: str | None = None) -> WriteKey:
+        """The key of a request that asks how to send; named outside its body, or by `text`. Raises `Refused`."""
+        key = await self._keyring.find(text or key_text(request))
+        check_origin(key, request.headers.get("origin"))
+        return key
+
+    def address(self, request: Request) -> str:
+        """Where this collector is for the one who asks."""
+        return public_address(request, self._settings)
 
     async def _key(self, request: Request, opened: Envelope) -> tuple[WriteKey, str]:
         text = key_text(request) or opened.key

@@ -159,8 +159,9 @@ def _ends(text: str, at: int) -> None:
 
 
 def _key(value: Any) -> str | None:
-    """Jitsu's client sends stars in the key's place."""
-    return value if isinstance(value, str) and value and value.strip("*") else None
+    """Jitsu's client has a secret behind a colon, and sends stars for it, or for the whole key."""
+    text = value.partition(":")[0] if isinstance(value, str) else ""
+    return text if text.strip("*") else None
 
 
 def _not_json(at: int) -> Refused:

@@ -27,6 +27,12 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence
     return str(found)
 
 
+def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:
+    """Whether the other end of the connection is a trusted proxy."""
+    found = _address(peer or "")
+    return found is not None and _within(found, trusted)
+
+
 def _within(address: Address, trusted: Sequence[Network]) -> bool:
     return any(address in network for network in trusted)
 

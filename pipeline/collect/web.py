@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -13,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from pipeline.collect import browser, configs
 from pipeline.collect.collector import Collector, log
 from pipeline.collect.refused import Refused
+from pipeline.state import WriteKey
 
 # The long paths and the short ones. What a path does not name, the event's own type says.
 _SINGLE = {
@@ -51,6 +53,13 @@ def routes(collector: Collector) -> list[BaseRoute]:
         kind = request.path_params["type"]
         return await _answer(collector, request, batch=False, type=kind if kind in _TYPES else None)
 
+    async def rudderstack(request: Request) -> Response:
+        return await _config(request, partial(collector.known, request), configs.rudderstack)
+
+    async def segment(request: Request) -> Response:
+        known = partial(collector.known, request, request.path_params["key"])
+        return await _config(request, known, lambda key: configs.segment(key, collector.address(request)))
+
     async def ready(request: Request) -> Response:
         problem = collector.problem
         return PlainTextResponse("ready\n" if problem is None else f"{problem}\n", 200 if problem is None else 503)
@@ -64,9 +73,9 @@ def routes(collector: Collector) -> list[BaseRoute]:
         *(Route(f"/v1/{name}", taking(batch=False, type=type), methods=events) for name, type in _SINGLE.items()),
         Route("/api/s/s2s/{type}", jitsu, methods=events),
         Route("/api/s/{type}", jitsu, methods=events),
-        Route("/sourceConfig", _told(configs.rudderstack), methods=["GET", "OPTIONS"]),
-        Route("/sourceConfig/", _told(configs.rudderstack), methods=["GET", "OPTIONS"]),
-        Route("/v1/projects/{key}/settings", _told(configs.segment), methods=["GET", "OPTIONS"]),
+        Route("/sourceConfig", rudderstack, methods=["GET", "OPTIONS"]),
+        Route("/sourceConfig/", rudderstack, methods=["GET", "OPTIONS"]),
+        Route("/v1/projects/{key}/settings", segment, methods=["GET", "OPTIONS"]),
         Route("/activity.js", _script(browser.script), methods=["GET", "OPTIONS"]),
         Route("/activity.src.js", _script(browser.source), methods=["GET", "OPTIONS"]),
         Route("/healthz", _alive, methods=["GET"]),
@@ -111,13 +120,16 @@ def preflight(request: Request) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-def _told(config: Callable[[Request], object]) -> Endpoint:
-    async def tell(request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return preflight(request)
-        return JSONResponse(config(request), headers=_CORS)
-
-    return tell
+async def _config(
+    request: Request, known: Callable[[], Awaitable[WriteKey]], config: Callable[[WriteKey], object]
+) -> Response:
+    """What a browser SDK needs to know before it sends, for one with a key."""
+    if request.method == "OPTIONS":
+        return preflight(request)
+    try:
+        return JSONResponse(config(await known()), headers=_CORS)
+    except Refused as no:
+        return refusal(no)
 
 
 def _script(read: Callable[[], bytes]) -> Endpoint:

@@ -37,22 +37,22 @@ def _write(job: tuple[Path, int, int, int, int, datetime, int]) -> int:
     # Each object covers its own stretch of time, as a day's or hour's objects of an archive do.
     span = timedelta(days=days) / objects
     start = end - timedelta(days=days) + span * number
-    lines = [json.dumps(_event(rng, start + span * rng.random(), customers)) for _ in range(share)]
+    lines = [json.dumps(event(rng, start + span * rng.random(), customers)) for _ in range(share)]
     body = ("\n".join(lines) + "\n").encode()
     with gzip.open(path, "wb", compresslevel=4) as file:
         file.write(body)
     return len(body)
 
 
-def _event(rng: random.Random, at: datetime, customers: int) -> dict[str, object]:
-    event = rng.choices(EVENTS, (70, 20, 6, 3, 1))[0]
+def event(rng: random.Random, at: datetime, customers: int) -> dict[str, object]:
+    name = rng.choices(EVENTS, (70, 20, 6, 3, 1))[0]
     visitor = rng.randrange(customers * 3)
     path = f"/{rng.choice(SECTIONS)}/{at:%Y}/a-story-worth-reading-{rng.randrange(4000)}"
     stamp = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     received = (at + timedelta(milliseconds=rng.randrange(50, 2000))).isoformat(timespec="milliseconds")
     return {
         "type": "track",
-        "event": event,
+        "event": name,
         "messageId": f"ajs-next-{UUID(int=rng.getrandbits(128))}",
         "anonymousId": str(UUID(int=visitor * 7919 + 1)),
         "userId": f"cus_{visitor:08d}" if visitor < customers else None,
@@ -74,7 +74,7 @@ def _event(rng: random.Random, at: datetime, customers: int) -> dict[str, object
             "timezone": "Europe/Berlin",
         },
         "properties": {
-            "name": "meter modal" if event == "Modal Displayed" else f"article-{rng.randrange(4000)}",
+            "name": "meter modal" if name == "Modal Displayed" else f"article-{rng.randrange(4000)}",
             "section": rng.choice(SECTIONS),
             "scroll": rng.randrange(100),
             "engaged_seconds": rng.randrange(300),

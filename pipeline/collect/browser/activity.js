@@ -1,0 +1,496 @@
+/*
+ * activity.js – tells the collector of Customers Activity what readers do on a site.
+ *
+ *   <script async src="https://COLLECTOR/activity.js" data-key="wk_…"></script>
+ *
+ * Attributes of the tag: data-key (the site's write key), data-host (the collector, where it is not the folder this
+ * script came from), data-consent="required" (do nothing before activity.optIn()), data-auto="off" (no page views by
+ * itself).
+ *
+ * The page may call activity.track(name, properties), identify(userId, traits), page(name, properties), reset(),
+ * optOut() and optIn(). Nothing here ever throws into the page, and every event is stored before it is sent.
+ *
+ * Readers download activity.min.js, of at most 4 KB with gzip: comments cost nothing there, names do.
+ */
+(() => {
+  "use strict";
+
+  const warn = (...words) => console.warn("activity.js:", ...words);
+  const tag = document.currentScript;
+  const stub = window.activity;
+  if (!tag?.dataset.key) return warn("needs a script tag with data-key");
+  // Loaded a second time: the first one is at work.
+  if (stub?.version) return;
+
+  const version = "1.0.0";
+  const { key, host, consent, auto } = tag.dataset;
+  const collector = (host || tag.src.replace(/[^/]*(\?.*)?$/, "")).replace(/\/+$/, "");
+  const automatic = auto != "off";
+  const minute = 6e4; // ms
+  const maxBytes = 32e3; // in a request: browsers grant 64 KB to all that outlive a page, and two may be under way
+
+  /** `work`, with its errors told to the console instead of the page. */
+  const safely = (work) => (...args) => {
+    try {
+      return work(...args);
+    } catch (error) {
+      warn(error);
+    }
+  };
+
+  const listen = (target, names, work) => {
+    for (const name of names.split(" ")) target.addEventListener(name, safely(work), { capture: true, passive: true });
+  };
+
+  // ---- Storage: JSON in localStorage, and in the page's memory what that refuses (blocked or full).
+
+  const memory = {};
+
+  const read = (name) => {
+    try {
+      return JSON.parse(memory[name] || localStorage[name]);
+    } catch {}
+  };
+
+  /** Keep `value`; without a value, remove what is there. */
+  const write = (name, value) => {
+    const text = JSON.stringify(value);
+    delete memory[name];
+    try {
+      if (text) localStorage[name] = text;
+      else delete localStorage[name];
+    } catch {
+      if (text) memory[name] = text;
+    }
+  };
+
+  /** The names kept that begin with `start`, sorted. */
+  const names = (start) => {
+    let stored = [];
+    try {
+      stored = Object.keys(localStorage);
+    } catch {}
+    return [...stored, ...Object.keys(memory)].filter((name) => name.startsWith(start)).sort();
+  };
+
+  // ---- Consent
+
+  const refused = () => navigator.globalPrivacyControl || navigator.doNotTrack == 1;
+
+  /** Whether anything may be stored or sent. What the browser refuses, no page can allow. */
+  const allowed = () => !refused() && (read("activity.consent") ?? consent != "required");
+
+  /** Remove all we stored, but for the reader's own choice. */
+  const forget = () => {
+    view = 0;
+    for (const name of names("activity.")) if (name != "activity.consent") write(name);
+  };
+
+  // ---- The queue. Each event is an entry of its own, so no tab can overwrite another's: activity.q.DUE.COUNTER.PAGE
+
+  /** A random UUID (version 4), also where crypto.randomUUID is missing: on sites without https. */
+  const uuid = () =>
+    "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) =>
+      (digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)))).toString(16)
+    );
+  const now = () => Date.now();
+  const bytes = (event) => new Blob([JSON.stringify(event)]).size;
+
+  const ours = uuid(); // ends the names of this page's entries
+  const flying = new Set(); // entries in a request of this page
+  let counter = 1e6;
+  let timer, wakes;
+
+  /** Queue `event`, to be sent from `due` on. Gives the entry's name. */
+  const enqueue = (event, due) => {
+    if (bytes(event) > maxBytes) return warn("too large, dropped:", event);
+    const name = "activity.q." + due + "." + ++counter + ours;
+    write(name, event);
+    // A queue holds 500 events; beyond, the oldest are dropped.
+    for (const oldest of names("activity.q").slice(0, -500)) write(oldest);
+    later(500); // what happens until then goes in one request
+    return name;
+  };
+
+  const later = (delay) => {
+    if (timer && wakes <= now() + delay) return;
+    clearTimeout(timer);
+    wakes = now() + delay;
+    timer = setTimeout(safely(flush), delay);
+  };
+
+  /** Until when no tab sends, and how often in a row sending failed: shared by all tabs and the pages to come. */
+  const pause = () => read("activity.pause") || { until: 0, failures: 0 };
+
+  /** Send what is due, unless another tab is at it or the collector wants time. A page that leaves waits for no tab. */
+  const flush = (leaving) => {
+    timer = 0;
+    const { until, failures } = pause();
+    // No pause is longer than an hour, unless the clock was set back.
+    const paused = until > now() && until < now() + 61 * minute;
+    if (paused && (failures || !leaving)) return later(until - now());
+    const ready = names("activity.q").filter(
+      (name) => name.split(".")[2] <= now() && !flying.has(name) && (!paused || name.endsWith(ours))
+    );
+    if (!ready[0] || !allowed()) return;
+    // While a request is under way, for ten seconds at most, no other tab sends.
+    write("activity.pause", { until: leaving ? 0 : now() + 1e4, failures });
+    later(1e4);
+    post(ready);
+  };
+
+  /** Send as many of the entries as a request may hold. They stay in the queue until the collector has them. */
+  const post = (ready) => {
+    const taken = [], batch = [];
+    let size = 0;
+    for (const name of ready.slice(0, 50)) {
+      const event = read(name);
+      size += bytes(event);
+      if (size > maxBytes) break;
+      taken.push(name);
+      batch.push(event);
+      flying.add(name);
+    }
+    const answered = (answer) => settle(answer, taken);
+    // A text body needs no preflight; keepalive lets the request outlive the page.
+    fetch(collector + "/v1/b", {
+      method: "POST",
+      body: JSON.stringify({ writeKey: key, sentAt: new Date(), batch }),
+      keepalive: true,
+      credentials: "omit",
+      signal: AbortSignal.timeout?.(1e4),
+    }).then(answered, () => answered({})).catch(warn);
+  };
+
+  /** No answer, 5xx and 429 deserve another try; other refusals are final. */
+  const settle = (answer, taken) => {
+    const { status } = answer;
+    for (const name of taken) flying.delete(name);
+    if (!status || status == 429 || status > 499) {
+      const failures = pause().failures + 1;
+      // Our own back-off doubles from a second or two to five minutes; the collector may ask for up to an hour.
+      const backOff = Math.min(2 ** failures * 1e3, 5 * minute) * (0.5 + Math.random() / 2);
+      const asked = status && answer.headers.get("Retry-After") * 1e3;
+      const delay = Math.min(Math.max(asked || 0, backOff), 60 * minute);
+      write("activity.pause", { until: now() + delay, failures });
+      return later(delay);
+    }
+    for (const name of taken) write(name);
+    write("activity.pause");
+    later(0);
+    if (!answer.ok) return answer.text().then((why) => warn(taken.length, "events dropped:", status, why));
+  };
+
+  // ---- Events
+
+  /** What the address bar shows. In a single-page app the referrer is the page before. */
+  const here = () => ({
+    url: location.href.split("#")[0],
+    path: location.pathname,
+    search: location.search,
+    title: document.title,
+    referrer,
+  });
+
+  /** The visit's campaign and landing page. Other UTM tags, or half an hour without an event, begin a new visit. */
+  const visitOf = ({ url, search, referrer }) => {
+    const campaign = {};
+    for (const [name, value] of new URLSearchParams(search)) {
+      const utm = /^utm_(source|medium|campaign|term|content)$/.exec(name)?.[1];
+      if (utm) campaign[utm == "campaign" ? "name" : utm] = value;
+    }
+    const told = JSON.stringify(campaign);
+    const kept = read("activity.visit");
+    return kept?.at > now() - 30 * minute && (told == "{}" || told == JSON.stringify(kept.campaign))
+      ? kept
+      : { campaign, landing: { url, referrer } };
+  };
+
+  /** Make an event of `fields` and queue it, if that is allowed. `page` is where it happened. */
+  const send = (fields, page = here(), due = now()) => {
+    if (!allowed()) return;
+    const visit = visitOf(page);
+    const anonymousId = read("activity.anonymousId") || uuid();
+    write("activity.anonymousId", anonymousId);
+    write("activity.visit", { ...visit, at: now() });
+    return enqueue(
+      {
+        messageId: uuid(),
+        anonymousId,
+        userId: read("activity.user")?.id,
+        originalTimestamp: new Date(),
+        ...fields,
+        context: {
+          page,
+          campaign: visit.campaign,
+          landing: visit.landing,
+          locale: navigator.language,
+          timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+          screen: { width: screen.width, height: screen.height },
+          library: { name: "activity.js", version },
+          userAgentData: navigator.userAgentData,
+        },
+      },
+      due
+    );
+  };
+
+  const shown = {}; // modal → when it was displayed last, and the ways by which that was announced
+
+  /** Whether this only repeats, by another way, that a modal is displayed: Pelcro's UI announces it in two ways. */
+  const repeated = (name, way) => {
+    const modal = String(name).toLowerCase().replace(/pelcro|modal|[^a-z0-9]/g, "");
+    const last = shown[modal];
+    if (last?.at > now() - 1e3 && !last.ways.includes(way)) return last.ways.push(way);
+    shown[modal] = { at: now(), ways: [way] };
+  };
+
+  const track = (event, properties, way) => {
+    if (!event) return warn("track() needs a name");
+    if (event == "Modal Displayed" && repeated(properties?.name, way)) return;
+    viewExpected();
+    send({ type: "track", event: String(event), properties });
+  };
+
+  /** Remember who the reader is and tell it; with `onlyNews`, only if it was not known. */
+  const identify = (id, traits, onlyNews) => {
+    if (!allowed()) return;
+    if (id && typeof id == "object") [id, traits] = [null, id];
+    viewExpected();
+    let known = read("activity.user") || {};
+    id = id == null || id === "" ? known.id : String(id);
+    if (known.id && known.id != id) {
+      // Another customer on this device is another visitor, too.
+      reset();
+      known = {};
+    }
+    const user = { id, traits: { ...known.traits, ...traits } };
+    if (onlyNews && JSON.stringify(user) == JSON.stringify(known)) return;
+    write("activity.user", user);
+    send({ type: "identify", traits });
+  };
+
+  const reset = () => {
+    write("activity.user");
+    write("activity.anonymousId");
+  };
+
+  const optOut = () => {
+    forget();
+    if (!refused()) write("activity.consent", false);
+  };
+
+  const optIn = () => {
+    if (refused()) return;
+    write("activity.consent", true);
+    firstView();
+  };
+
+  // ---- Page views: a reader's engaged time and scroll depth go with “Page Left”, one for each view, when it ends
+
+  let view; // the one that is going on: {id, page, engaged, deepest, height, draft}
+  let referrer = document.referrer;
+  let last; // the URL of the last view
+  let current; // path and search of the last view, or of the one expected
+  let expected; // the timer of a view that waits for the app to settle
+  let alive; // when the engaged time was last counted
+  let visible;
+
+  /** End the view that is going on and begin a new one. */
+  const page = (name, properties) => {
+    if (name && typeof name == "object") [name, properties] = [, name];
+    leave();
+    clearTimeout(expected);
+    expected = 0;
+    current = address();
+    if (!allowed()) return;
+    const { url } = here();
+    if (last && last != url) referrer = last;
+    last = url;
+    view = { id: uuid(), page: here(), engaged: 0, deepest: 0 };
+    const article = {};
+    for (const meta of document.querySelectorAll("meta[property^='article:']")) {
+      const tag = meta.getAttribute("property");
+      // What is there several times becomes a list.
+      article[tag] = tag in article ? [].concat(article[tag], meta.content) : meta.content;
+    }
+    send({ type: "page", name, properties: { ...article, ...properties } });
+  };
+
+  const address = () => location.pathname + location.search;
+  const firstView = () => automatic && !view && page();
+  /** The expected view, at once: something happens on its page already. */
+  const viewExpected = () => expected && page();
+
+  /** In a single-page app: a new path or search is a new view, when the app has had 100 ms to set its title. */
+  const moved = () => {
+    if (!ready || address() == current) return;
+    current = address();
+    leave();
+    clearTimeout(expected);
+    expected = setTimeout(safely(() => page()), 100);
+  };
+
+  /** Count the time since the last sign of life, if the reader was there: half a minute later they are gone. */
+  const spend = () => {
+    const time = performance.now();
+    if (view && visible) view.engaged += Math.min(time - alive, minute / 2);
+    alive = time;
+  };
+
+  const measure = () => {
+    if (!view) return;
+    view.deepest = Math.max(view.deepest, scrollY + innerHeight);
+    view.height = document.documentElement.scrollHeight;
+  };
+
+  /** Queue “Page Left”; with a time yet to come it is a draft, which goes out if the page dies unheard. */
+  const left = (due) => {
+    // A draft that is gone was sent by another tab.
+    if (!view || (view.draft && !read(view.draft))) return;
+    write(view.draft);
+    if (!view.height) measure();
+    const properties = {
+      scroll_percent: Math.min(100, Math.round((100 * view.deepest) / view.height)),
+      engaged_seconds: Math.round(view.engaged / 1e3),
+    };
+    view.draft = send({ type: "track", event: "Page Left", messageId: view.id, properties }, view.page, due);
+  };
+
+  const leave = () => {
+    spend();
+    left();
+    view = 0;
+  };
+
+  // ---- Pelcro
+
+  /** Give `found` what `object[name]` is and every value it gets later, and keep there what `found` makes of it. */
+  const watch = (object, name, found) => {
+    let value;
+    const take = (next) => {
+      value = safely(found)(next) || next;
+    };
+    take(object[name]);
+    try {
+      Object.defineProperty(object, name, { configurable: true, enumerable: true, get: () => value, set: take });
+    } catch {
+      // A global `var Pelcro` cannot be redefined, so look at it again and again.
+      const look = () => {
+        if (object[name] != value) take(object[name]);
+        Reflect.set(object, name, value);
+      };
+      look();
+      setInterval(look, 500);
+    }
+  };
+
+  /** A `track` that calls ours and theirs, if there is one. */
+  const both = (theirs) => {
+    if (theirs?.activity) return theirs;
+    const track = function (event, properties) {
+      activity.track(event, properties, "call");
+      return theirs?.apply(this, arguments);
+    };
+    track.activity = true;
+    return track;
+  };
+
+  const customer = ({ id, email, first_name, last_name }) => {
+    const name = [first_name, last_name].filter(Boolean).join(" ");
+    if (id) activity.identify(id, { ...(email && { email }), ...(name && { name }) }, true);
+  };
+
+  // The SDK's DOM events, and what each means.
+  const pelcro = {
+    ModalDisplay: ({ modalName }) =>
+      // The name as Pelcro's UI gives it to insight.track.
+      activity.track("Modal Displayed", { name: modalName.replace("pelcro-", "").replace(/-/g, " ") }, "event"),
+    PaywallDisplayed: () => activity.track("Modal Displayed", { name: "meter" }, "paywall"),
+    UserRegister(user) {
+      customer(user);
+      activity.track("Registered");
+    },
+    UserLoggedIn: customer,
+    UserLoaded: customer,
+    UserLogout: () => activity.reset(),
+    SubscriptionCreate({ id, status, plan }) {
+      activity.track("Subscribed", { subscription_id: id, status, plan: plan?.name, plan_id: plan?.id, interval: plan?.interval });
+    },
+    NewsletterCreated: ({ newsletter_id }) => activity.track("Newsletter Subscribed", { newsletter: newsletter_id }),
+  };
+
+  // ---- Start
+
+  // Calls that came before us, and until the page's head is read: its title and tags belong to the first view.
+  const activity = (window.activity = Array.isArray(stub) ? stub : []);
+  const calls = activity.splice(0);
+  const methods = { track, identify, page, reset, optOut, optIn };
+  let ready;
+
+  const start = () => {
+    if (ready) return;
+    ready = true;
+    if (!allowed()) forget();
+    for (const [method, ...args] of calls) {
+      if (method == "track") firstView();
+      activity[method](...args);
+    }
+    firstView();
+  };
+
+  activity.version = version;
+  for (const method in methods) {
+    activity[method] = safely((...args) => (ready ? methods[method](...args) : calls.push([method, ...args])));
+  }
+
+  watch(window, "Pelcro", (sdk = {}) => {
+    watch(sdk, "insight", (insight = {}) => {
+      watch(insight, "track", both);
+      return insight;
+    });
+    return sdk;
+  });
+  for (const name in pelcro) {
+    listen(document, "Pelcro" + name, ({ detail }) => pelcro[name](detail?.data || detail || {}));
+  }
+
+  if (automatic) {
+    for (const name of ["pushState", "replaceState"]) {
+      const original = history[name];
+      history[name] = function () {
+        original.apply(this, arguments);
+        safely(moved)();
+      };
+    }
+    listen(window, "popstate", moved);
+    listen(window, "pageshow", ({ persisted }) => persisted && firstView());
+  }
+  listen(window, "scroll pointermove pointerdown keydown wheel touchmove", () => {
+    if (performance.now() - alive < 200) return;
+    spend();
+    measure();
+  });
+  listen(document, "visibilitychange", () => {
+    spend();
+    measure();
+    look();
+    if (visible) return;
+    left(now() + 30 * minute);
+    flush(true);
+  });
+  listen(window, "pagehide", () => {
+    start();
+    measure();
+    leave();
+    flush(true);
+  });
+  const look = () => {
+    visible = document.visibilityState != "hidden";
+  };
+  look();
+  spend();
+  if (document.prerendering) listen(document, "prerenderingchange", start);
+  else if (document.readyState == "loading") listen(document, "DOMContentLoaded", start);
+  else start();
+})();
