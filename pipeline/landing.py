@@ -14,6 +14,8 @@ from secrets import randbits
 from uuid import UUID
 
 SUFFIX = ".jsonl.gz"
+# The collector's mark on an event that is too long: stored as it came beside the others of its batch, and rejected.
+TOO_LONG = "eventTooLong"
 
 
 def object_key(received_ms: int, bits: Callable[[int], int] = randbits) -> str:

@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "pipeline.lake": BASE,
     "pipeline.landing": set(),
     "pipeline.s3": BASE,
-    "pipeline.sources": {*BASE, "pipeline.s3"},
+    "pipeline.sources": {*BASE, "pipeline.s3", "pipeline.landing"},
     "pipeline.collect": {*BASE, "pipeline.state", "pipeline.s3", "pipeline.landing"},
     "pipeline.enrich": BASE,
     "pipeline.questions": {*BASE, "pipeline.lake"},

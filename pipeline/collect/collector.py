@@ -19,7 +19,7 @@ from pipeline.collect.keyring import REFRESH_SECONDS, Keyring, check_origin, key
 from pipeline.collect.metrics import Metrics
 from pipeline.collect.peer import client_address
 from pipeline.collect.refused import Refused
-from pipeline.collect.stamp import Stamp
+from pipeline.collect.stamp import Stamp, is_long
 from pipeline.collect.store import Store, open_store
 from pipeline.settings import Settings
 from pipeline.state import State, WriteKey
@@ -114,7 +114,7 @@ class Collector:
     def _check(self, key: WriteKey, opened: Envelope, batch: bool) -> None:
         """Refuse more than the key may send. A long event among others is stored as it came, and rejected later."""
         limit = self._settings.max_event_bytes
-        long = sum(len(event.text) > limit for event in opened.events)
+        long = sum(is_long(event.text, limit) for event in opened.events)
         if long and long == len(opened.events):
             raise Refused(413, "event.large", f"The event is larger than {limit:,} bytes.")
         self._keyring.charge(key, len(opened.events))
@@ -128,7 +128,7 @@ class Collector:
             forwarded = request.headers.getlist("x-forwarded-for")
             ip = client_address(peer, forwarded, self._settings.trusted_proxies)
             agent = request.headers.get("user-agent")
-        return Stamp(key, secret, received_at, type, ip, agent)
+        return Stamp(key, secret, received_at, type, ip, agent, self._settings.max_event_bytes)
 
     @property
     def problem(self) -> str | None:

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any
 
 from pipeline.collect.envelope import Envelope, Sent
+from pipeline.landing import TOO_LONG
 from pipeline.state import WriteKey
 
 _HIDDEN = "***"
@@ -34,6 +35,7 @@ class Stamp:
     type: str | None
     ip: str | None
     user_agent: str | None
+    max_event_bytes: int
 
     def lines(self, envelope: Envelope) -> list[bytes]:
         """One line for each event, without its end."""
@@ -49,7 +51,7 @@ class Stamp:
     def _line(self, event: Sent, sent_at: Any, suffix: str) -> bytes:
         text, value = event.text, event.value
         if value is not None:
-            own = self._own(value, sent_at)
+            own = self._own(value, sent_at, is_long(text, self.max_event_bytes))
             between = ", " if value else ""
             text = f"{text[:-1]}{between}{own}{suffix}"
         if self.key_text in text:  # a secret, and in the store for years
@@ -58,7 +60,7 @@ class Stamp:
             text = text.replace("\n", " ").replace("\r", " ")
         return text.encode("utf-8", "surrogateescape")
 
-    def _own(self, value: dict[str, Any], sent_at: Any) -> str:
+    def _own(self, value: dict[str, Any], sent_at: Any, long: bool) -> str:
         """What this event lacks and the request says: its type, when it was sent, and which clock its time is of.
 
         By `sentAt` and `originalTimestamp` the pipeline corrects the client's clock ("An event", docs/semantics.md).
@@ -70,7 +72,14 @@ class Stamp:
             told["sentAt"] = sent_at
         if value.get("originalTimestamp") is None and _is_time(value.get("timestamp")):
             told["originalTimestamp"] = value["timestamp"]
+        if long:
+            told[TOO_LONG] = True
         return f"{json.dumps(told)[1:-1]}, " if told else ""
+
+
+def is_long(text: str, limit: int) -> bool:
+    """Whether a text has more bytes than that in UTF-8."""
+    return len(text) * 4 > limit and len(text.encode("utf-8", "surrogateescape")) > limit
 
 
 def _is_time(value: Any) -> bool:

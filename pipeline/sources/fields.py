@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from pipeline.landing import TOO_LONG
 from pipeline.sources.lines import LineRejected
 from pipeline.sources.times import Clock
 from pipeline.sources.values import NO_ID, address, first_text, has_nul, identifier, modal, path_of, person_name
@@ -88,6 +89,8 @@ class Picker:
         Long, and with checks that the helpers repeat, on purpose: for what nearly every event is like, each call that
         is not made is measurable.
         """
+        if self.stamped and TOO_LONG in event:
+            raise LineRejected("line.too_long", "The event is longer than the collector takes.")
         pop = event.pop
         message_id = event.get("messageId")
         told = None

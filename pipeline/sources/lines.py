@@ -4,7 +4,7 @@ The codes of rejected lines, with the rule each names ("An event" in docs/semant
 
     line.not_json             not JSON as RFC 8259 has it (NaN, trailing commas, lone surrogates, broken UTF-8 are not)
     line.not_object           JSON, but a list, text, number, true, false or null
-    line.too_long             longer than the line cap
+    line.too_long             longer than the line cap, or an event longer than the collector takes
     line.too_deep             nested deeper than the cap
     line.no_type_and_name     neither a type nor an event name
     line.unknown_type         a type that is none of ours, and no event name to go by

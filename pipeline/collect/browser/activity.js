@@ -24,7 +24,6 @@
 
   const version = "1.0.0";
   const { key, host, consent, auto } = tag.dataset;
-  const collector = (host || tag.src.replace(/[^/]*(\?.*)?$/, "")).replace(/\/+$/, "");
   const automatic = auto != "off";
   const minute = 6e4; // ms
   const maxBytes = 32e3; // in a request: browsers grant 64 KB to all that outlive a page, and two may be under way
@@ -39,7 +38,7 @@
   };
 
   const listen = (target, names, work) => {
-    for (const name of names.split(" ")) target.addEventListener(name, safely(work), { capture: true, passive: true });
+    for (const name of names.split(" ")) target.addEventListener(name, safely(work), true);
   };
 
   // ---- Storage: JSON in localStorage, and in the page's memory what that refuses (blocked or full).
@@ -153,7 +152,7 @@
     }
     const answered = (answer) => settle(answer, taken);
     // A text body needs no preflight; keepalive lets the request outlive the page.
-    fetch(collector + "/v1/b", {
+    fetch(new URL("v1/b", host ? host.replace(/\/*$/, "/") : tag.src), {
       method: "POST",
       body: JSON.stringify({ writeKey: key, sentAt: new Date(), batch }),
       keepalive: true,
@@ -196,7 +195,7 @@
   const visitOf = ({ url, search, referrer }) => {
     const campaign = {};
     for (const [name, value] of new URLSearchParams(search)) {
-      const utm = /^utm_(source|medium|campaign|term|content)$/.exec(name)?.[1];
+      const utm = /^utm_(.+)/.exec(name)?.[1];
       if (utm) campaign[utm == "campaign" ? "name" : utm] = value;
     }
     const told = JSON.stringify(campaign);
@@ -258,7 +257,7 @@
     if (id && typeof id == "object") [id, traits] = [null, id];
     viewExpected();
     let known = read("activity.user") || {};
-    id = id == null || id === "" ? known.id : String(id);
+    id = id ? String(id) : known.id;
     if (known.id && known.id != id) {
       // Another customer on this device is another visitor, too.
       reset();
@@ -275,14 +274,15 @@
     write("activity.anonymousId");
   };
 
+  const choose = (choice) => refused() || write("activity.consent", choice);
+
   const optOut = () => {
     forget();
-    if (!refused()) write("activity.consent", false);
+    choose(false);
   };
 
   const optIn = () => {
-    if (refused()) return;
-    write("activity.consent", true);
+    choose(true);
     firstView();
   };
 
@@ -294,7 +294,7 @@
   let current; // path and search of the last view, or of the one expected
   let expected; // the timer of a view that waits for the app to settle
   let alive; // when the engaged time was last counted
-  let visible;
+  let visible = !document.hidden;
 
   /** End the view that is going on and begin a new one. */
   const page = (name, properties) => {
@@ -396,10 +396,9 @@
     return track;
   };
 
-  const customer = ({ id, email, first_name, last_name }) => {
-    const name = [first_name, last_name].filter(Boolean).join(" ");
-    if (id) activity.identify(id, { ...(email && { email }), ...(name && { name }) }, true);
-  };
+  // Of a customer only this is taken: what Pelcro hands out has a token in it.
+  const customer = ({ id, email, first_name, last_name }) =>
+    id && activity.identify(id, { email, first_name, last_name }, true);
 
   // The SDK's DOM events, and what each means.
   const pelcro = {
@@ -414,8 +413,10 @@
     UserLoggedIn: customer,
     UserLoaded: customer,
     UserLogout: () => activity.reset(),
-    SubscriptionCreate({ id, status, plan }) {
-      activity.track("Subscribed", { subscription_id: id, status, plan: plan?.name, plan_id: plan?.id, interval: plan?.interval });
+    SubscriptionCreate(told) {
+      // The UI's own hooks are told the whole customer, with the new subscription as the last of theirs.
+      const { id, status, plan } = told.subscriptions?.slice(-1)[0] || told;
+      activity.track("Subscribed", { subscription_id: id, status, plan: plan?.name, interval: plan?.interval });
     },
     NewsletterCreated: ({ newsletter_id }) => activity.track("Newsletter Subscribed", { newsletter: newsletter_id }),
   };
@@ -424,7 +425,6 @@
 
   // Calls that came before us, and until the page's head is read: its title and tags belong to the first view.
   const activity = (window.activity = Array.isArray(stub) ? stub : []);
-  const calls = activity.splice(0);
   const methods = { track, identify, page, reset, optOut, optIn };
   let ready;
 
@@ -432,7 +432,7 @@
     if (ready) return;
     ready = true;
     if (!allowed()) forget();
-    for (const [method, ...args] of calls) {
+    for (const [method, ...args] of activity.splice(0)) {
       if (method == "track") firstView();
       activity[method](...args);
     }
@@ -441,7 +441,7 @@
 
   activity.version = version;
   for (const method in methods) {
-    activity[method] = safely((...args) => (ready ? methods[method](...args) : calls.push([method, ...args])));
+    activity[method] = safely((...args) => (ready ? methods[method](...args) : activity.push([method, ...args])));
   }
 
   watch(window, "Pelcro", (sdk = {}) => {
@@ -466,7 +466,7 @@
     listen(window, "popstate", moved);
     listen(window, "pageshow", ({ persisted }) => persisted && firstView());
   }
-  listen(window, "scroll pointermove pointerdown keydown wheel touchmove", () => {
+  listen(window, "scroll pointermove pointerdown keydown", () => {
     if (performance.now() - alive < 200) return;
     spend();
     measure();
@@ -474,7 +474,7 @@
   listen(document, "visibilitychange", () => {
     spend();
     measure();
-    look();
+    visible = !document.hidden;
     if (visible) return;
     left(now() + 30 * minute);
     flush(true);
@@ -485,11 +485,6 @@
     leave();
     flush(true);
   });
-  const look = () => {
-    visible = document.visibilityState != "hidden";
-  };
-  look();
-  spend();
   if (document.prerendering) listen(document, "prerenderingchange", start);
   else if (document.readyState == "loading") listen(document, "DOMContentLoaded", start);
   else start();
