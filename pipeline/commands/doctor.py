@@ -72,6 +72,11 @@ def _data(settings: Settings) -> Iterator[Finding]:
 
 def _sources(settings: Settings) -> Iterator[Finding]:
     for spec in settings.all_sources:
+        if spec.uri == str(settings.landing_folder) and not settings.landing_folder.exists():
+            yield Finding(
+                None, "No event has been sent here yet.", "Make a write key: python -m pipeline keys make my-site"
+            )
+            continue
         try:
             source = open_source(spec, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
             first = next(iter(source.list(datetime.now(UTC), Sweep.ALL)), None)
@@ -84,6 +89,18 @@ def _sources(settings: Settings) -> Iterator[Finding]:
                 yield Finding(True, f"{source.uri} can be listed and read ({spec.format}).")
         except ActivityError as error:
             yield Finding(False, f"{spec.uri}: {error.message}", error.hint)
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    """Whether anyone may send events to the collector, and whether anyone does."""
+    if not (settings.data / "state.sqlite").exists():
+        return
+    keys = State(settings.data).keys.all()
+    last = max((key.last_event_at for key in keys if key.last_event_at is not None), default=None)
+    if keys:
+        came = "no event has come yet" if last is None else f"the last event came {last:%Y-%m-%d %H:%M:%S} UTC"
+        count = "One write key is" if len(keys) == 1 else f"{len(keys)} write keys are"
+        yield Finding(True, f"{count} in use; {came}. Events land in {settings.landing_uri}.")
 
 
 def _geo(settings: Settings) -> Iterator[Finding]:
@@ -128,4 +145,4 @@ def _pipeline(settings: Settings) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_data, _sources, _geo, _lake, _pipeline)
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_data, _sources, _keys, _geo, _lake, _pipeline)
