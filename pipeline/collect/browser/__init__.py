@@ -28,6 +28,6 @@ def source() -> bytes:
 
 def minified(source: str) -> str:
     """`source` without comments and white space; names stay as they are."""
-    from rjsmin import jsmin  # not among what running needs
+    from rjsmin import jsmin  # type: ignore[import-untyped]  # not among what running needs
 
     return f"{jsmin(source)}\n"

@@ -16,15 +16,14 @@
   "use strict";
 
   const warn = (...words) => console.warn("activity.js:", ...words);
-  const tag = document.currentScript;
+  const { src, dataset } = document.currentScript || {};
+  const { key, host, consent, auto } = dataset || {};
   const stub = window.activity;
-  if (!tag?.dataset.key) return warn("needs a script tag with data-key");
+  if (!key) return warn("data-key is missing");
   // Loaded a second time: the first one is at work.
   if (stub?.version) return;
 
   const version = "1.0.0";
-  const { key, host, consent, auto } = tag.dataset;
-  const automatic = auto != "off";
   const minute = 6e4; // ms
   const maxBytes = 32e3; // in a request: browsers grant 64 KB to all that outlive a page, and two may be under way
 
@@ -41,19 +40,23 @@
     for (const name of names.split(" ")) target.addEventListener(name, safely(work), true);
   };
 
-  // ---- Storage: JSON in localStorage, and in the page's memory what that refuses (blocked or full).
+  // ---- Storage: texts and JSON in localStorage, and in the page's memory what that refuses (blocked or full).
 
   const memory = {};
 
   const read = (name) => {
+    let text = memory[name];
     try {
-      return JSON.parse(memory[name] || localStorage[name]);
-    } catch {}
+      text = text || localStorage[name];
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
   };
 
   /** Keep `value`; without a value, remove what is there. */
   const write = (name, value) => {
-    const text = JSON.stringify(value);
+    const text = value?.trim ? value : JSON.stringify(value);
     delete memory[name];
     try {
       if (text) localStorage[name] = text;
@@ -150,15 +153,17 @@
       batch.push(event);
       flying.add(name);
     }
-    const answered = (answer) => settle(answer, taken);
     // A text body needs no preflight; keepalive lets the request outlive the page.
-    fetch(new URL("v1/b", host ? host.replace(/\/*$/, "/") : tag.src), {
+    fetch(new URL("v1/b", host ? host.replace(/\/*$/, "/") : src), {
       method: "POST",
       body: JSON.stringify({ writeKey: key, sentAt: new Date(), batch }),
       keepalive: true,
       credentials: "omit",
       signal: AbortSignal.timeout?.(1e4),
-    }).then(answered, () => answered({})).catch(warn);
+    })
+      .catch(() => ({}))
+      .then((answer) => settle(answer, taken))
+      .catch(warn);
   };
 
   /** No answer, 5xx and 429 deserve another try; other refusals are final. */
@@ -245,17 +250,17 @@
   };
 
   const track = (event, properties, way) => {
-    if (!event) return warn("track() needs a name");
+    if (!event) return warn("a name is missing");
     if (event == "Modal Displayed" && repeated(properties?.name, way)) return;
-    viewExpected();
+    settled();
     send({ type: "track", event: String(event), properties });
   };
 
-  /** Remember who the reader is and tell it; with `onlyNews`, only if it was not known. */
-  const identify = (id, traits, onlyNews) => {
+  /** Remember who the reader is and tell it; with `quietly`, only if it was not known. */
+  const identify = (id, traits, quietly) => {
     if (!allowed()) return;
     if (id && typeof id == "object") [id, traits] = [null, id];
-    viewExpected();
+    settled();
     let known = read("activity.user") || {};
     id = id ? String(id) : known.id;
     if (known.id && known.id != id) {
@@ -264,7 +269,7 @@
       known = {};
     }
     const user = { id, traits: { ...known.traits, ...traits } };
-    if (onlyNews && JSON.stringify(user) == JSON.stringify(known)) return;
+    if (quietly && JSON.stringify(user) == JSON.stringify(known)) return;
     write("activity.user", user);
     send({ type: "identify", traits });
   };
@@ -283,7 +288,7 @@
 
   const optIn = () => {
     choose(true);
-    firstView();
+    begin();
   };
 
   // ---- Page views: a reader's engaged time and scroll depth go with “Page Left”, one for each view, when it ends
@@ -291,7 +296,7 @@
   let view; // the one that is going on: {id, page, engaged, deepest, height, draft}
   let referrer = document.referrer;
   let last; // the URL of the last view
-  let current; // path and search of the last view, or of the one expected
+  let current; // the URL of the last view, or of the one expected
   let expected; // the timer of a view that waits for the app to settle
   let alive; // when the engaged time was last counted
   let visible = !document.hidden;
@@ -302,12 +307,12 @@
     leave();
     clearTimeout(expected);
     expected = 0;
-    current = address();
+    const at = here();
+    current = at.url;
     if (!allowed()) return;
-    const { url } = here();
-    if (last && last != url) referrer = last;
-    last = url;
-    view = { id: uuid(), page: here(), engaged: 0, deepest: 0 };
+    if (last && last != current) at.referrer = referrer = last;
+    last = current;
+    view = { id: uuid(), page: at, engaged: 0, deepest: 0 };
     const article = {};
     for (const meta of document.querySelectorAll("meta[property^='article:']")) {
       const tag = meta.getAttribute("property");
@@ -317,15 +322,15 @@
     send({ type: "page", name, properties: { ...article, ...properties } });
   };
 
-  const address = () => location.pathname + location.search;
-  const firstView = () => automatic && !view && page();
+  const begin = () => auto != "off" && !view && page();
   /** The expected view, at once: something happens on its page already. */
-  const viewExpected = () => expected && page();
+  const settled = () => expected && page();
 
   /** In a single-page app: a new path or search is a new view, when the app has had 100 ms to set its title. */
   const moved = () => {
-    if (!ready || address() == current) return;
-    current = address();
+    const { url } = here();
+    if (url == current) return;
+    current = url;
     leave();
     clearTimeout(expected);
     expected = setTimeout(safely(() => page()), 100);
@@ -418,13 +423,13 @@
       const { id, status, plan } = told.subscriptions?.slice(-1)[0] || told;
       activity.track("Subscribed", { subscription_id: id, status, plan: plan?.name, interval: plan?.interval });
     },
-    NewsletterCreated: ({ newsletter_id }) => activity.track("Newsletter Subscribed", { newsletter: newsletter_id }),
+    NewsletterCreated: ({ newsletter_id, lists }) => activity.track("Newsletter Subscribed", { newsletter_id, lists }),
   };
 
   // ---- Start
 
   // Calls that came before us, and until the page's head is read: its title and tags belong to the first view.
-  const activity = (window.activity = Array.isArray(stub) ? stub : []);
+  const activity = (window.activity = stub?.splice ? stub : []);
   const methods = { track, identify, page, reset, optOut, optIn };
   let ready;
 
@@ -433,10 +438,10 @@
     ready = true;
     if (!allowed()) forget();
     for (const [method, ...args] of activity.splice(0)) {
-      if (method == "track") firstView();
+      if (method == "track") begin();
       activity[method](...args);
     }
-    firstView();
+    begin();
   };
 
   activity.version = version;
@@ -455,7 +460,7 @@
     listen(document, "Pelcro" + name, ({ detail }) => pelcro[name](detail?.data || detail || {}));
   }
 
-  if (automatic) {
+  if (auto != "off") {
     for (const name of ["pushState", "replaceState"]) {
       const original = history[name];
       history[name] = function () {
@@ -464,7 +469,7 @@
       };
     }
     listen(window, "popstate", moved);
-    listen(window, "pageshow", ({ persisted }) => persisted && firstView());
+    listen(window, "pageshow", ({ persisted }) => persisted && begin());
   }
   listen(window, "scroll pointermove pointerdown keydown", () => {
     if (performance.now() - alive < 200) return;
