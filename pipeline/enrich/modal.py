@@ -15,6 +15,7 @@ NAMES = {
     "subscription create": "subscribe",
     "subscribe": "subscribe",
     "subscription success": "success",
+    "payment success": "success",
     "success": "success",
     "login": "login",
     "dashboard": "dashboard",
@@ -22,6 +23,7 @@ NAMES = {
 }
 
 _WORD = re.compile(r"\bmodal\b", re.IGNORECASE)
+_ELEMENT = "pelcro-"  # the DOM event PelcroModalDisplay names the modal's element: pelcro-register-modal
 _SEPARATORS = re.compile(r"[\s_-]+")
 
 
@@ -33,7 +35,12 @@ def modal(table: pa.Table) -> pa.Table:
 
 
 def name_of(sent: str) -> str | None:
-    """`subscription create modal` → `subscribe`; an unknown name is kept as sent, without the word "modal"."""
+    """`subscription create modal` → `subscribe`; an unknown name is kept as sent, without the word "modal".
+
+    An element's id counts as the name that Pelcro's UI makes of it: `pelcro-gift-create-modal` → `gift create`.
+    """
+    if sent.startswith(_ELEMENT):
+        sent = sent.removeprefix(_ELEMENT).replace("-", " ")
     spaced = _SEPARATORS.sub(" ", sent)
     known = NAMES.get(" ".join(_WORD.sub(" ", spaced).lower().split()))
     return known or " ".join(_WORD.sub(" ", sent).split()) or sent.strip() or None
