@@ -1,0 +1,1 @@
+"""The real clients against the real collector ("What real clients send", docs/wire.md)."""

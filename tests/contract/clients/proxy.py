@@ -1,0 +1,169 @@
+"""A real proxy between a client and the collector, which breaks the first attempt to deliver each event.
+
+It forwards a request as it came, with the client's address in `X-Forwarded-For`, as a load balancer does. Requests
+without events (preflights, settings, scripts) always pass.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+RETRY_AFTER = 1  # seconds
+_GZIP = b"\x1f\x8b"
+# A connection serves one request, so that a browser cannot send again by itself what the client should.
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+class Fault(Enum):
+    """What becomes of the first attempt to deliver an event."""
+
+    NONE = "no fault"
+    ERROR = "500"
+    LIMIT = "429"
+    DROPPED = "dropped"  # the connection ends before the collector hears of the request
+    UNHEARD = "unheard"  # the collector stores the request, but the connection ends before its answer arrives
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that carried events. `status` is the collector's answer, None when it was not asked."""
+
+    at: datetime
+    path: str
+    headers: dict[str, str]
+    events: tuple[dict[str, Any], ...]
+    fault: Fault
+    status: int | None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the client was told that its events are safe."""
+        return self.status == 200 and self.fault is Fault.NONE
+
+
+class Proxy:
+    """Listens on `url` and forwards to `upstream` ("host:port"); `address` is what it says the client's is."""
+
+    def __init__(self, upstream: str, address: str) -> None:
+        self._upstream, self._address = upstream, address
+        self._fault, self._broken = Fault.NONE, set[str]()
+        self._changed = threading.Condition()
+        self.attempts: list[Attempt] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def arm(self, fault: Fault) -> None:
+        """Break the first attempt of every event from now on."""
+        with self._changed:
+            self._fault, self._broken = fault, set()
+
+    def wait(self, done: Callable[[Sequence[Attempt]], bool], seconds: float) -> bool:
+        """Wait until `done` is true of all attempts so far; false when it is not within `seconds`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: done(self.attempts), seconds)
+
+    def fault_for(self, events: Sequence[dict[str, Any]]) -> Fault:
+        """The fault for a request with these events: the armed one while it brings one that was not broken yet."""
+        ids = {str(event.get("messageId")) for event in events}
+        with self._changed:
+            fault = self._fault if ids - self._broken else Fault.NONE
+            self._broken |= ids
+            return fault
+
+    def note(self, attempt: Attempt) -> None:
+        with self._changed:
+            self.attempts.append(attempt)
+            self._changed.notify_all()
+
+    def forward(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        """The collector's answer: status, headers, body."""
+        connection = HTTPConnection(self._upstream, timeout=30)
+        try:
+            connection.request(method, path, body, {**headers, "X-Forwarded-For": self._address})
+            response = connection.getresponse()
+            answer = response.read()
+            return response.status, {name.lower(): value for name, value in response.getheaders()}, answer
+        finally:
+            connection.close()
+
+
+def events_in(body: bytes) -> tuple[dict[str, Any], ...]:
+    """The events of a request, of a batch or single; none when it brings no event."""
+    text = gzip.decompress(body) if body.startswith(_GZIP) else body
+    try:
+        sent = json.loads(text)
+    except ValueError:
+        return ()
+    found = sent.get("batch", [sent])
+    return tuple(event for event in found if "messageId" in event)
+
+
+def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers, came = dict(self.headers.items()), datetime.now(UTC)
+            events = events_in(body)
+            fault = proxy.fault_for(events) if events else Fault.NONE
+            answer = None
+            if fault in (Fault.NONE, Fault.UNHEARD):
+                answer = proxy.forward(self.command, self.path, headers, body)
+            if events:
+                status = answer[0] if answer else None
+                proxy.note(Attempt(came, self.path, headers, events, fault, status))
+            with suppress(ConnectionError):  # a page that was left does not wait for answers
+                self._finish(fault, answer)
+
+        do_GET = do_OPTIONS = do_POST
+
+        def _finish(self, fault: Fault, answer: tuple[int, dict[str, str], bytes] | None) -> None:
+            self.close_connection = True
+            if fault in (Fault.DROPPED, Fault.UNHEARD):
+                return
+            if fault is not Fault.NONE:
+                answer = _refusal(fault, self.headers.get("Origin", "*"))
+            assert answer is not None
+            status, headers, body = answer
+            self.send_response_only(status)
+            for name, value in headers.items():
+                if name not in _HOP_BY_HOP:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Handler
+
+
+def _refusal(fault: Fault, origin: str) -> tuple[int, dict[str, str], bytes]:
+    """A 500 as a load balancer says it; a 429 as the collector does."""
+    cors = {"access-control-allow-origin": origin, "access-control-expose-headers": "Retry-After"}
+    if fault is Fault.ERROR:
+        return 500, {**cors, "content-type": "text/plain"}, b"Internal Server Error"
+    text = {"success": False, "code": "key.too_fast", "message": "Too many events in a second; send again later."}
+    more = {"content-type": "application/json", "retry-after": str(RETRY_AFTER)}
+    return 429, {**cors, **more}, json.dumps(text).encode()

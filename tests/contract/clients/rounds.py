@@ -1,0 +1,155 @@
+"""All clients at once: a round for each fault, in which every client sends a visit; then what is in the lake of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+from pipeline.lake import Lake
+from pipeline.questions import ledger
+from tests.browser import find
+from tests.contract.clients import collector
+from tests.contract.clients.clients import ARTICLE, CLIENTS, DESKTOP, PHONE, Client, OpenPage, Program, Visit
+from tests.contract.clients.proxy import Attempt, Fault, Proxy
+from tests.contract.clients.site import Site
+from tests.support import make_settings
+
+TYPES = {"page", "track", "identify"}
+PATIENCE = 30.0  # seconds for a round
+Row = dict[str, Any]
+
+
+class Sender:
+    """A client at work: through a proxy of its own, by a key of its own, and so as a source of its own."""
+
+    def __init__(self, client: Client, number: int, proxy: Proxy, at: Program | OpenPage) -> None:
+        self.client, self.proxy, self.at = client, proxy, at
+        self.customer, self.visitor = f"reader-{number}", f"visitor-{number}"
+        self.email = f"reader-{number}@news.example"
+        self.claimed_address = f"198.51.100.{number}"
+
+    def visit(self, round: Fault) -> Visit:
+        """What to send. For a browser its own address and device count, whatever the context claims."""
+        context: dict[str, Any] = {"ip": self.claimed_address}
+        if not self.client.in_browser:
+            context |= {"userAgent": PHONE, "page": ARTICLE}
+        return {
+            "userId": self.customer,
+            "anonymousId": self.visitor,
+            "context": context,
+            "properties": {"round": round.value},
+            "traits": {"email": self.email},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one client's events: each attempt to send them, and the lake's rows of its source."""
+
+    sender: Sender
+    address: str
+    attempts: list[Attempt]
+    rows: list[Row]
+
+    @property
+    def sent(self) -> dict[str, dict[str, Any]]:
+        """Each event sent, by its message id."""
+        return {event["messageId"]: event for attempt in self.attempts for event in attempt.events}
+
+    @property
+    def stored(self) -> Counter[str]:
+        """How often the collector stored each event, by its message id."""
+        return Counter(
+            event["messageId"] for attempt in self.attempts if attempt.status == 200 for event in attempt.events
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    told: dict[str, Told]
+    links: set[tuple[str, str]]  # visitor, customer
+    totals: ledger.Totals
+    began: datetime
+    site: str
+
+
+def play(data: Path) -> Outcome:
+    """Every client through every round, against one collector."""
+    began = datetime.now(UTC)
+    with ExitStack() as stack:
+        upstream = stack.enter_context(collector.collecting(data, ACTIVITY_TRUSTED_PROXIES="127.0.0.1"))
+        site = stack.enter_context(closing(Site()))
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(
+            executable_path=find.browser(), args=[*find.ARGUMENTS, f"--user-agent={DESKTOP}"]
+        )
+        stack.callback(browser.close)
+        senders = []
+        for number, client in enumerate(CLIENTS, start=1):
+            proxy = stack.enter_context(closing(Proxy(upstream, _address(number))))
+            at = stack.enter_context(closing(_start(data, client, proxy, site, browser)))
+            senders.append(Sender(client, number, proxy, at))
+        for fault in Fault:
+            _round(senders, fault)
+        for sender in senders:
+            sender.proxy.arm(Fault.NONE)
+            sender.at.finish()
+    collector.load(data)
+    return _outcome(data, senders, began, site.url)
+
+
+def _start(data: Path, client: Client, proxy: Proxy, site: Site, browser: Browser) -> Program | OpenPage:
+    if client.in_browser:
+        key = collector.make_key(data, client.name, "browser", (site.url,))
+        return OpenPage(client, browser, site, proxy.url, key)
+    return Program(client, proxy.url, collector.make_key(data, client.name, "server"))
+
+
+def _address(number: int) -> str:
+    return f"203.0.113.{number}"
+
+
+def _round(senders: Sequence[Sender], fault: Fault) -> None:
+    """Each client sends a visit. Over when all is delivered; by a client that does not send again, when it has sent."""
+    before = [len(sender.proxy.attempts) for sender in senders]
+    for sender in senders:
+        sender.proxy.arm(fault)
+        sender.at.send(sender.visit(fault))
+    for sender, start in zip(senders, before, strict=True):
+        over = partial(_over, start=start, resends=sender.client.resends)
+        assert sender.proxy.wait(over, PATIENCE), (
+            f"{sender.client.name} did not come through: {fault.value}\n{sender.proxy.attempts[start:]}"
+        )
+
+
+def _over(attempts: Sequence[Attempt], *, start: int, resends: bool) -> bool:
+    known = {event["messageId"] for attempt in attempts[:start] for event in attempt.events}
+    done = [attempt for attempt in attempts[start:] if attempt.delivered or not resends]
+    return {event["type"] for attempt in done for event in attempt.events if event["messageId"] not in known} >= TYPES
+
+
+def _outcome(data: Path, senders: Sequence[Sender], began: datetime, site: str) -> Outcome:
+    with closing(Lake.open(make_settings(data))) as lake:
+        snapshot = lake.snapshot()
+        rows = snapshot.fetch(snapshot.events).to_pylist()
+        emails = {row["customer_id"]: row["email"] for row in snapshot.fetch(snapshot.traits).to_pylist()}
+        links = {(row["anonymous_id"], row["customer_id"]) for row in snapshot.fetch(snapshot.links).to_pylist()}
+        totals = ledger.totals(snapshot)
+    told = {
+        sender.client.name: Told(
+            sender,
+            _address(number),
+            sender.proxy.attempts,
+            [row | {"email": emails.get(row["customer_id"])} for row in rows if row["source"] == sender.client.name],
+        )
+        for number, sender in enumerate(senders, start=1)
+    }
+    return Outcome(told, links, totals, began, site)

@@ -1,0 +1,160 @@
+"""Real clients, a proxy that fails them in every way, the real collector and the real pipeline: nothing lost or twice.
+
+In each round every client sends a page, a track and an identify call, and the first attempt at each meets that round's
+fault. What is asserted of the lake is derived from what the proxy saw, so of what the clients really sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from tests.contract.clients.clients import ARTICLE, CLIENTS
+from tests.contract.clients.proxy import RETRY_AFTER, Attempt, Fault
+from tests.contract.clients.rounds import TYPES, Outcome, Told
+
+NAMES = [client.name for client in CLIENTS]
+RESENDING = [client.name for client in CLIENTS if client.resends]
+SENT_ONCE = [client.name for client in CLIENTS if not client.resends]
+ON_SERVERS = [client.name for client in CLIENTS if not client.in_browser]
+IN_BROWSERS = [client.name for client in CLIENTS if client.in_browser]
+EVENT = {"page": "Page Viewed", "track": "Article Read", "identify": "Identified"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_stored_event_is_in_the_lake_exactly_once(outcome: Outcome, name: str) -> None:
+    told = outcome.told[name]
+    assert Counter(row["message_id"] for row in told.rows) == dict.fromkeys(told.stored, 1)
+
+
+@pytest.mark.parametrize("name", RESENDING)
+def test_nothing_is_lost_by_a_client_that_sends_again(outcome: Outcome, name: str) -> None:
+    told = outcome.told[name]
+    assert told.stored.keys() == told.sent.keys()
+    for kind in TYPES:
+        assert sum(row["type"] == kind for row in told.rows) >= len(Fault)
+    if not told.sender.client.automatic:
+        assert len(told.rows) == len(TYPES) * len(Fault)
+
+
+@pytest.mark.parametrize("name", RESENDING)
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.NONE], ids=lambda fault: fault.value)
+def test_a_client_sends_again_what_failed_under_the_same_message_id(outcome: Outcome, name: str, fault: Fault) -> None:
+    told = outcome.told[name]
+    failed = _ids(attempt for attempt in told.attempts if attempt.fault is fault)
+    assert len(failed) >= len(TYPES)
+    assert failed <= _ids(attempt for attempt in told.attempts if attempt.delivered)
+    copies = 2 if fault is Fault.UNHEARD else 1
+    assert {told.stored[id] for id in failed} == {copies}, "stored once, and once more when no answer came"
+
+
+@pytest.mark.parametrize("name", [client.name for client in CLIENTS if client.waits and client.resends])
+def test_retry_after_is_waited_for(outcome: Outcome, name: str) -> None:
+    for refused, again in _resent(outcome.told[name], Fault.LIMIT):
+        assert again.at - refused.at >= timedelta(seconds=RETRY_AFTER * 0.95)
+
+
+@pytest.mark.parametrize("name", SENT_ONCE)
+def test_what_a_client_never_sends_again_is_stored_when_it_arrived_and_only_then(outcome: Outcome, name: str) -> None:
+    """By their own design: @jitsu/js has no retries, and nobody hears how a beacon fared."""
+    told = outcome.told[name]
+    assert len(told.sent) == len(TYPES) * len(Fault)
+    assert sum(len(attempt.events) for attempt in told.attempts) == len(told.sent), "an event was sent again"
+    arrived = _ids(attempt for attempt in told.attempts if attempt.fault in (Fault.NONE, Fault.UNHEARD))
+    assert {row["message_id"] for row in told.rows} == arrived
+    assert len(arrived) == len(TYPES) * 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_row_is_what_the_client_sent(outcome: Outcome, name: str) -> None:
+    told = outcome.told[name]
+    for row in told.rows:
+        sent = told.sent[row["message_id"]]
+        assert row["type"] == sent["type"]
+        assert row["customer_id"] == (sent.get("userId") or None)
+        assert row["anonymous_id"] == sent["anonymousId"]
+        assert row["source"] == name
+        if sent.get("event", "Article Read") == "Article Read":
+            assert row["event"] == EVENT[row["type"]]
+    assert {row["email"] for row in told.rows if row["customer_id"]} == {told.sender.email}
+    assert {row["customer_id"] for row in told.rows} <= {None, told.sender.customer}
+    assert len({row["anonymous_id"] for row in told.rows}) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_event_happened_when_it_was_sent_first(outcome: Outcome, name: str) -> None:
+    told = outcome.told[name]
+    for row in told.rows:
+        first, last = _first_and_last(told, row["message_id"])
+        latest = first if told.sender.client.renews_sent_at else last
+        assert outcome.began <= row["occurred_at"] <= latest.at + timedelta(seconds=0.5)
+
+
+@pytest.mark.parametrize("name", ON_SERVERS)
+def test_a_servers_word_on_reader_and_page_counts(outcome: Outcome, name: str) -> None:
+    told = outcome.told[name]
+    for row in told.rows:
+        assert row["ip"] == told.sender.claimed_address
+        assert (row["device"], row["os"]) == ("Mobile", "iOS")
+        assert {field: row[field] for field in ARTICLE} == ARTICLE
+        assert (row["customer_id"], row["anonymous_id"]) == (told.sender.customer, told.sender.visitor)
+        assert row["utm_source"] == "letter"
+
+
+@pytest.mark.parametrize("name", IN_BROWSERS)
+def test_a_browsers_own_address_and_page_count(outcome: Outcome, name: str) -> None:
+    told = outcome.told[name]
+    if name != "activity-js":
+        assert all(told.sender.claimed_address in str(event) for event in told.sent.values()), "no page lied"
+    for row in told.rows:
+        assert row["ip"] == told.address
+        assert row["device"] == "Desktop"
+        assert row["url"] == told.sender.at.url
+        assert row["path"] == f"/news/{told.sender.client.runs}"
+        assert row["title"] == "Council votes to keep the ferry"
+        assert (row["utm_source"], row["utm_campaign"]) == ("letter", "autumn")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_visitor_and_the_customer_are_one_person(outcome: Outcome, name: str) -> None:
+    told = outcome.told[name]
+    (visitor,) = {row["anonymous_id"] for row in told.rows}
+    assert (visitor, told.sender.customer) in outcome.links
+
+
+@pytest.mark.parametrize("name", IN_BROWSERS)
+def test_a_page_asks_only_its_site_and_the_collector(outcome: Outcome, name: str) -> None:
+    told = outcome.told[name]
+    page = told.sender.at
+    assert {"/".join(url.split("/")[:3]) for url in page.asked} == {outcome.site, told.sender.proxy.url}
+    assert page.errors == []
+
+
+def test_the_ledger_counts_every_copy(outcome: Outcome) -> None:
+    copies = sum(told.stored.total() for told in outcome.told.values())
+    distinct = sum(len(told.stored) for told in outcome.told.values())
+    totals = outcome.totals
+    assert totals.balanced
+    assert (totals.lines, totals.loaded, totals.duplicate, totals.rejected) == (copies, distinct, copies - distinct, 0)
+    assert totals.duplicate >= len(RESENDING) * len(TYPES), "nothing was sent twice, so nothing was proven"
+
+
+def _ids(attempts: object) -> set[str]:
+    return {event["messageId"] for attempt in attempts for event in attempt.events}
+
+
+def _first_and_last(told: Told, id: str) -> tuple[Attempt, Attempt]:
+    attempts = [attempt for attempt in told.attempts if any(event["messageId"] == id for event in attempt.events)]
+    return attempts[0], attempts[-1]
+
+
+def _resent(told: Told, fault: Fault) -> list[tuple[Attempt, Attempt]]:
+    """Each attempt that met `fault`, with the next attempt at its first event."""
+    found = []
+    for id in _ids(attempt for attempt in told.attempts if attempt.fault is fault):
+        tries = [attempt for attempt in told.attempts if any(event["messageId"] == id for event in attempt.events)]
+        found += [(one, next) for one, next in pairwise(tries) if one.fault is fault]
+    return found
