@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pipeline.snippet import snippet
 from pipeline.state import Kind
 
 PLACEHOLDER: dict[Kind, str] = {"browser": "YOUR_BROWSER_KEY", "server": "YOUR_SERVER_KEY"}  # until there is a key
@@ -53,7 +54,7 @@ activity.identify("cus_42", { email: "reader@example.com", name: "Ada" });
         "Paste these two lines into the <head> of every page. Page views, campaigns, reading time and Pelcro’s modals, "
         "registrations and subscriptions arrive without another line.",
         (
-            Code("HTML, in the <head>", _snippet(base, key)),
+            Code("HTML, in the <head>", snippet(base, key)),
             Code("JavaScript, only if you want more", calls, "Your own events, and who is signed in."),
         ),
     )
@@ -61,12 +62,15 @@ activity.identify("cus_42", { email: "reader@example.com", name: "Ada" });
 
 _SdkName = Literal["segment", "rudderstack", "jitsu"]
 _SDKS: dict[_SdkName, str] = {"segment": "Segment", "rudderstack": "RudderStack", "jitsu": "Jitsu"}
+_NOTES: dict[_SdkName, str] = {
+    "jitsu": "Jitsu wants something behind the colon. It never sends again what failed once.",
+}
 
 
 def _sdk(name: _SdkName, kind: Kind, base: str, key: str) -> Way:
     label = _SDKS[name]
     filled = tuple(
-        Code(title, text.replace("{base}", base).replace("{host}", base.partition("://")[2]).replace("{key}", key))
+        Code(title, text.replace("{base}", base).replace("{key}", key), _NOTES.get(name, ""))
         for title, text in _CODES[name, kind]
     )
     return Way(name, label, f"Keep {label}’s SDK and every call you make to it. Only what is marked changes.", filled)
@@ -79,10 +83,7 @@ _CODES: dict[tuple[_SdkName, Kind], tuple[tuple[str, str], ...]] = {
             """\
 import { AnalyticsBrowser } from "@segment/analytics-next";
 
-const analytics = AnalyticsBrowser.load(
-  { writeKey: "{key}", cdnURL: "{base}" },
-  { integrations: { "Segment.io": { apiHost: "{host}/v1", protocol: "https" } } },
-);
+const analytics = AnalyticsBrowser.load({ writeKey: "{key}", cdnURL: "{base}" });
 analytics.page();
 """,
         ),
@@ -91,7 +92,7 @@ analytics.page();
         (
             "Python · segment-analytics-python",
             """\
-from segment import analytics
+import segment.analytics as analytics
 
 analytics.write_key = "{key}"
 analytics.host = "{base}"
@@ -115,7 +116,7 @@ await analytics.closeAndFlush();
         (
             "JavaScript · @rudderstack/analytics-js",
             """\
-import { RudderAnalytics } from "@rudderstack/analytics-js";
+import { RudderAnalytics } from "@rudderstack/analytics-js/bundled";
 
 const rudder = new RudderAnalytics();
 rudder.load("{key}", "{base}", { configUrl: "{base}" });
@@ -153,7 +154,7 @@ rudder.flush();
             """\
 import { jitsuAnalytics } from "@jitsu/js";
 
-const jitsu = jitsuAnalytics({ host: "{base}", writeKey: "{key}" });
+const jitsu = jitsuAnalytics({ host: "{base}", writeKey: "{key}:x" });
 jitsu.page();
 """,
         ),
@@ -164,7 +165,7 @@ jitsu.page();
             """\
 import { jitsuAnalytics } from "@jitsu/js";
 
-const jitsu = jitsuAnalytics({ host: "{base}", writeKey: "{key}", s2s: true });
+const jitsu = jitsuAnalytics({ host: "{base}", writeKey: "{key}:x", s2s: true });
 await jitsu.identify("cus_42");
 await jitsu.track("Subscription Renewed", { plan: "Digital Monthly" });
 """,
@@ -182,7 +183,3 @@ curl {base}/v1/track -u {key}: -H 'Content-Type: application/json' \\
     return Way(
         "curl", "Try it now", f"One event from a terminal, to see that the way is open.{secret}", (Code("Shell", text),)
     )
-
-
-def _snippet(base: str, key: str) -> str:
-    return f'<script async src="{base}/activity.js" data-key="{key}"></script>\n'

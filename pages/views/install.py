@@ -70,7 +70,7 @@ def draw_ways(key: WriteKey | None) -> None:
             why = "No collector runs in this dashboard. Start one, and events can come: python -m pipeline collect"
             notice(why, key="no_collector", tone="late")
         tabs = [way.record() for way in sdks.ways(kind, to.base, text)]
-        mount("codes", key="codes", data={"tabs": tabs, "marks": [to.base, to.base.partition("://")[2], text]})
+        mount("codes", key="codes", data={"tabs": tabs, "marks": [to.base, text]})
         if to.local:
             st.caption(
                 "This address means this machine alone. For a site on the internet, run the collector where it can be "

@@ -76,7 +76,7 @@ ENTRY_WEIGHTS = (30, 22, 6, 3, 2, 9, 6, 2, 2, 7, 3, 4, 4)
 
 SEARCHES = ("election", "housing", "rail strike", "crossword", "interest rates", "harbour bridge", "recipes", "weather")
 
-_SECTIONS = {
+SECTIONS = {
     "politics": ("Council", "Parliament", "The mayor", "Ministers", "The opposition"),
     "business": ("Shipyards", "The central bank", "Start-ups", "Retailers", "Exporters"),
     "world": ("Border towns", "Negotiators", "Aid agencies", "Island states", "Voters abroad"),
@@ -123,6 +123,12 @@ class Site:
         # The square makes the day's first stories the much-read ones.
         return articles[int(published * rng.random() ** 2)]
 
+    def published(self, now_ms: int, days: int) -> list[Article]:
+        """The articles of the last `days` days up to now, newest first."""
+        today = now_ms // DAY_MS
+        found = [article for day in range(today - days, today + 1) for article in self._of_day(day)]
+        return [article for article in reversed(found) if now_ms - days * DAY_MS < article.published_ms <= now_ms]
+
     def _publish(self, day: int) -> tuple[Article, ...]:
         rng = Random(f"{self._seed}/articles/{day}")
         times = sorted(day * DAY_MS + rng.randrange(DAY_MS) for _ in range(ARTICLES_A_DAY))
@@ -130,8 +136,8 @@ class Site:
 
 
 def _article(rng: Random, published_ms: int) -> Article:
-    section = rng.choice(tuple(_SECTIONS))
-    title = f"{rng.choice(_SECTIONS[section])} {rng.choice(_VERBS)} {rng.choice(_OBJECTS)}"
+    section = rng.choice(tuple(SECTIONS))
+    title = f"{rng.choice(SECTIONS[section])} {rng.choice(_VERBS)} {rng.choice(_OBJECTS)}"
     slug = title.lower().replace(" ", "-")
     host = _HOSTS.get(section, NEWS)
     return Article(
@@ -144,3 +150,12 @@ def _article(rng: Random, published_ms: int) -> Article:
         video=rng.random() < 0.18,
         published_ms=published_ms,
     )
+
+
+def parts_of(article: Article) -> tuple[str, str, str]:
+    """Subject, verb and object of the headline that `_article` put together."""
+    for subject in SECTIONS[article.section]:
+        for verb in _VERBS:
+            if article.title.startswith(f"{subject} {verb} "):
+                return subject, verb, article.title.removeprefix(f"{subject} {verb} ")
+    raise ValueError(f"no headline of ours: {article.title!r}")
