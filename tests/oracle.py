@@ -91,9 +91,11 @@ class Oracle:
 
     @cached_property
     def first_customer(self) -> dict[str, str]:
-        both = [event for event in self.events if event["customer_id"] and event["anonymous_id"]]
-        both.sort(key=lambda event: (event["received_at"], event["event_id"]), reverse=True)
-        return {event["anonymous_id"]: event["customer_id"] for event in both}
+        """By visitor. An alias call names a previous visitor as well."""
+        known = [event for event in self.events if event["customer_id"]]
+        known.sort(key=lambda event: (event["received_at"], event["event_id"]), reverse=True)
+        visitors = [(event, event.get(id)) for event in known for id in ("anonymous_id", "linked_anonymous_id")]
+        return {visitor: event["customer_id"] for event, visitor in visitors if visitor}
 
     def person(self, event: Event) -> str | None:
         customer = self.customer(event)
