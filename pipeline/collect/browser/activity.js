@@ -110,7 +110,7 @@
     write(name, event);
     // A queue holds 500 events; beyond, the oldest are dropped.
     for (const oldest of names("activity.q").slice(0, -500)) write(oldest);
-    later(500); // what happens until then goes in one request
+    later(300); // what happens until then goes in one request
     return name;
   };
 
@@ -130,7 +130,7 @@
     const { until, failures } = pause();
     // No pause is longer than an hour, unless the clock was set back.
     const paused = until > now() && until < now() + 61 * minute;
-    if (paused && (failures || !leaving)) return later(until - now());
+    if (paused && (failures || !leaving)) return later(failures ? until - now() : 1e3);
     const ready = names("activity.q").filter(
       (name) => name.split(".")[2] <= now() && !flying.has(name) && (!paused || name.endsWith(ours))
     );
@@ -166,14 +166,14 @@
       .catch(warn);
   };
 
-  /** No answer, 5xx and 429 deserve another try; other refusals are final. */
+  /** No answer in time, 5xx and 429 deserve another try; other refusals are final. */
   const settle = (answer, taken) => {
     const { status } = answer;
     for (const name of taken) flying.delete(name);
-    if (!status || status == 429 || status > 499) {
+    if (!status || /408|429|^5/.test(status)) {
       const failures = pause().failures + 1;
-      // Our own back-off doubles from a second or two to five minutes; the collector may ask for up to an hour.
-      const backOff = Math.min(2 ** failures * 1e3, 5 * minute) * (0.5 + Math.random() / 2);
+      // Our own back-off doubles from a second to five minutes, less up to a half; the collector may ask for an hour.
+      const backOff = Math.min(2 ** failures * 500, 5 * minute) * (0.5 + Math.random() / 2);
       const asked = status && answer.headers.get("Retry-After") * 1e3;
       const delay = Math.min(Math.max(asked || 0, backOff), 60 * minute);
       write("activity.pause", { until: now() + delay, failures });

@@ -19,6 +19,7 @@ from pipeline.collect.browser import script
 
 Event = dict[str, Any]
 PATIENCE = 15.0  # seconds
+CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Collecting:
         self.answers: list[Answer] = []  # to the next requests, 200 after them
         self.always: Answer | None = None  # to every request
         self.asked: list[Asked] = []
+        self.begun = 0  # requests, answered or not
         self._changed = threading.Condition()
 
     def page(self, path: str, head: str = "", body: str = "", attributes: str = "") -> str:
@@ -67,6 +69,8 @@ class Collecting:
 
     def answer(self) -> Answer:
         with self._changed:
+            self.begun += 1
+            self._changed.notify_all()
             return self.always or (self.answers.pop(0) if self.answers else Answer())
 
     def keep(self, asked: Asked) -> None:
@@ -88,6 +92,11 @@ class Collecting:
             if not self._changed.wait_for(until, PATIENCE):
                 seen = [(asked.status, [name_of(event) for event in asked.events]) for asked in self.asked]
                 raise AssertionError(f"did not come within {PATIENCE} s; came: {seen}")
+
+    def views(self, count: int) -> list[Event]:
+        """Wait for that many page views."""
+        self.wait(lambda: len(self.named("page")) >= count)
+        return self.named("page")
 
     def one(self, name: str) -> Event:
         """Wait for the first event of that name."""
@@ -125,8 +134,7 @@ def _handler(collecting: list[Collecting]) -> type[BaseHTTPRequestHandler]:
             content_type = self.headers["Content-Type"]
             at.keep(Asked(came, len(body), json.loads(body), content_type, answer.status))
             if answer.status:
-                headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
-                self._say(answer.status, answer.message.encode(), {**headers, **answer.headers})
+                self._say(answer.status, answer.message.encode(), {**CORS, **answer.headers})
             self.close_connection = not answer.status
 
         def _say(self, status: int, body: bytes, headers: dict[str, str]) -> None:

@@ -1,0 +1,67 @@
+"""Readers who do not want to be followed."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.activity_js.reader import announce, hide, kept
+from tests.browser.activity_js.reading import Answer, Collecting, name_of
+
+
+def nothing_asked(tab: Page, collector: Collecting) -> None:
+    """Let every timer of a minute run, and see that the collector was not asked."""
+    tab.clock.run_for(60_000)
+    tab.evaluate("(url) => fetch(url, { mode: 'no-cors' })", f"{collector.collector}/activity.js")
+    assert collector.begun == 0
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { value: true })",
+        "Object.defineProperty(Navigator.prototype, 'doNotTrack', { value: '1' })",
+    ],
+)
+def test_a_browser_that_asks_not_to_be_tracked_is_not(collector: Collecting, tab: Page, signal: str) -> None:
+    tab.clock.install()
+    address = collector.page("/")
+    tab.add_init_script(signal)
+    tab.goto(address)
+    tab.evaluate("() => { activity.track('A'); activity.identify('ada'); activity.optOut(); activity.optIn() }")
+    hide(tab)
+    tab.goto(collector.page("/next"))
+    nothing_asked(tab, collector)
+    assert kept(tab) == {}
+
+
+def test_nothing_is_kept_or_sent_before_consent(collector: Collecting, tab: Page) -> None:
+    tab.clock.install()
+    tab.goto(collector.page("/", attributes='data-consent="required"'))
+    tab.evaluate("() => { activity.track('Before'); activity.identify('ada') }")
+    announce(tab, "ModalDisplay", {"modalName": "pelcro-register-modal"})
+    nothing_asked(tab, collector)
+    assert kept(tab) == {}
+    tab.evaluate("() => { activity.optIn(); activity.track('After') }")
+    tab.clock.run_for(1_000)
+    collector.one("After")
+    assert [name_of(event) for event in collector.taken] == ["page", "After"]
+    tab.goto(collector.page("/next", attributes='data-consent="required"'))  # the consent is remembered
+    tab.clock.run_for(1_000)
+    collector.views(2)
+
+
+def test_opting_out_forgets_the_reader_until_they_opt_in(collector: Collecting, tab: Page) -> None:
+    tab.clock.install()
+    collector.always = Answer(500)
+    tab.goto(collector.page("/"))
+    tab.evaluate("() => { activity.identify('ada'); activity.optOut(); activity.track('After') }")
+    assert kept(tab) == {"activity.consent": "false"}
+    nothing_asked(tab, collector)
+    tab.goto(collector.page("/next"))
+    nothing_asked(tab, collector)
+    assert kept(tab) == {"activity.consent": "false"}
+    collector.always = None
+    tab.evaluate("activity.optIn()")
+    tab.clock.run_for(1_000)
+    assert "userId" not in collector.one("page")
