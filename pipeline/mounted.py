@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount
 
 from pipeline import settings as configuration
 from pipeline.collect import Collector, routes
+from pipeline.demo.website import routes as website
 from pipeline.errors import SettingsError
 
 
@@ -30,7 +31,7 @@ def mounted() -> Mounted:
     if not settings.mount_collector:
         return Mounted([], _nothing)
     collector = Collector(settings)
-    return Mounted(routes(collector), collector.running)
+    return Mounted([*routes(collector), Mount("/demo-site", routes=website(settings))], collector.running)
 
 
 @asynccontextmanager

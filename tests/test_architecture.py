@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "pipeline.collect": {*BASE, "pipeline.state", "pipeline.s3", "pipeline.landing"},
     "pipeline.enrich": BASE,
     "pipeline.questions": {*BASE, "pipeline.lake"},
-    "pipeline.demo": {*BASE, "pipeline.state", "pipeline.landing"},
+    "pipeline.demo": {*BASE, "pipeline.state", "pipeline.landing", "pipeline.snippet"},
     "pipeline.raw": {*BASE, "pipeline.sources", "pipeline.lake"},
     "pipeline.snippet": set(),
     "pages": {
