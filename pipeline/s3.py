@@ -72,11 +72,13 @@ _GONE = {
 }
 
 
-def open_client(endpoint_url: str | None, region: str | None, *, attempts: int = ATTEMPTS) -> Any:
+def open_client(
+    endpoint_url: str | None, region: str | None, *, attempts: int = ATTEMPTS, read_seconds: int = READ_SECONDS
+) -> Any:
     """boto3's client. Raises `SourceError` for an endpoint or a region that cannot be one."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        read_timeout=read_seconds,
         retries={"mode": "standard", "max_attempts": attempts},
         # A server of one's own rarely has a host name for every bucket.
         s3={"addressing_style": "path" if endpoint_url else "auto"},

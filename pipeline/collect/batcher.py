@@ -3,7 +3,7 @@
     add ──▶ the group that gathers ──(linger, or enough)──▶ gzip and put, in a thread ──▶ all its waiters go on
 
 Memory is bounded: what is being read, gathered and written counts against one limit, and beyond it requests are sent
-away to come again.
+away to come again; so they are while the store takes too long, since nobody waits for an answer for ever.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import TracebackType
 
 from pipeline.collect.refused import Refused
 from pipeline.collect.store import Store
@@ -25,6 +26,7 @@ WAITING_BYTES = 48_000_000  # of bodies and lines in memory at once
 WRITERS = 4
 _LEVEL = 1  # gzip's: five times as fast as its usual one, for a third more bytes
 RETRY_SECONDS = 5
+OVERDUE_SECONDS = 10.0  # that the oldest line has waited: most clients give up about then
 
 
 @dataclass(slots=True)
@@ -47,6 +49,30 @@ class Written:
     problem: ActivityError | None
 
 
+class Held:
+    """The bytes that one request has in memory: they count until the `with` block is left."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self._batcher = batcher
+        self._size = 0
+
+    def more(self, size: int) -> None:
+        """Count so many more. Raises `Refused` when they are too many."""
+        self._batcher.reserve(size)
+        self._size += size
+
+    def at_least(self, size: int) -> None:
+        """Count so many in all. Raises `Refused` when they are too many."""
+        if size > self._size:
+            self.more(size - self._size)
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._batcher.release(self._size)
+
+
 class Batcher:
     """Gathers lines into objects of `store`. Used from one event loop."""
 
@@ -67,8 +93,13 @@ class Batcher:
         began = [*self._writing.values(), *([self._group.began] if self._group else [])]
         return time.monotonic() - min(began) if began else 0.0
 
+    def hold(self) -> Held:
+        """For a request that comes. Raises `Refused` when it need not wait: others have, for too long."""
+        if self.oldest_seconds > OVERDUE_SECONDS:
+            raise Refused(503, "store.slow", "The store is too slow now. Send it again.", retry_after=RETRY_SECONDS)
+        return Held(self)
+
     def reserve(self, size: int) -> None:
-        """Count bytes against the limit; whoever reserves them releases them. Raises `Refused` beyond it."""
         if self.waiting_bytes + size > WAITING_BYTES:
             raise Refused(
                 503, "store.busy", "More waits to be stored than fits in memory. Send it again.", retry_after=1

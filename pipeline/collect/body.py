@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from pipeline.collect.refused import Refused
 
 SECONDS = 20.0  # for a whole body: 4 MB in that time is 200 KB/s
+_MEMBERS = 16  # of a gzip text: each costs a copy of all that follows it
 _DISCARDED = 4  # times the cap: so much of a body too large is read, lest its client hear a reset, not an answer
 _GZIP = b"\x1f\x8b"
 _PLAIN = {"", "identity", "gzip", "x-gzip"}
@@ -62,6 +63,8 @@ def inflate(raw: bytes, limit: int) -> bytes:
     kept: list[bytes] = []
     size = 0
     while raw:
+        if len(kept) == _MEMBERS:
+            raise Refused(400, "body.gzip", f"The gzip body has more than {_MEMBERS} members. Send one.")
         member = zlib.decompressobj(wbits=31)
         try:
             part = member.decompress(raw, limit - size + 1)

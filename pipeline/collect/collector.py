@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 
 from pipeline.collect import body, envelope
-from pipeline.collect.batcher import Batcher, Written
+from pipeline.collect.batcher import OVERDUE_SECONDS, Batcher, Written
 from pipeline.collect.configs import public_address
 from pipeline.collect.envelope import Envelope
 from pipeline.collect.keyring import REFRESH_SECONDS, Keyring, check_origin, key_text
@@ -34,7 +34,6 @@ class Collector:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reserved = 0
         self._failed_at: float | None = None
         self._stopping = False
         self._keyring: Keyring
@@ -69,57 +68,53 @@ class Collector:
         """
         if self._stopping:
             raise Refused(503, "store.stopping", "This collector is stopping. Send it again.", retry_after=1)
-        batcher = self._batcher
-        reserved = 0
-
-        def reserve(size: int) -> None:
-            nonlocal reserved
-            batcher.reserve(size)
-            reserved += size
-
-        try:
-            text = await body.read(request, self._settings.max_body_bytes, reserve)
+        with self._batcher.hold() as held:
+            text = await body.read(request, self._settings.max_body_bytes, held.more)
             received_at = datetime.now(UTC)
+            held.at_least(len(text))
             self.metrics.bytes.inc(len(text))
-            opened = envelope.open_batch(text) if batch else envelope.open_single(text)
-            key, secret = await self._key(request, opened)
-            self._check(key, opened, batch)
-            lines = self._stamp(request, key, secret, received_at, type).lines(opened)
-            size = sum(map(len, lines))
-            if size > reserved:
-                reserve(size - reserved)
+            opened = envelope.open_batch if batch else envelope.open_single
+            # Parsed, a body can take thirty times its memory: nothing but bytes is held while anything is awaited.
+            named = key_text(request) or opened(text).key
+            key = await self._keyring.find(named)
+            check_origin(key, request.headers.get("origin"))
+            stamp = self._stamp(request, key, named or "", received_at, type)
+            lines, bad = self._lines(opened(text), stamp)
+            del text
+            held.at_least(sum(map(len, lines)))
             if lines:
-                await batcher.add(lines)
+                await self._batcher.add(lines)
                 self._keyring.stored(key, len(lines))
                 self.metrics.accepted.inc(len(lines))
-        finally:
-            batcher.release(reserved)
+                self.metrics.rejected.inc(bad)
 
     async def known(self, request: Request, text: str | None = None) -> WriteKey:
-        """The key of a request that asks how to send; named outside its body, or by `text`. Raises `Refused`."""
+        """The key of a request that asks how to send; named outside its body, or by `text`. Raises `Refused`.
+
+        A page of the collector's own origin asks without naming it.
+        """
         key = await self._keyring.find(text or key_text(request))
-        check_origin(key, request.headers.get("origin"))
+        origin = request.headers.get("origin")
+        if origin is not None:
+            check_origin(key, origin)
         return key
 
     def address(self, request: Request) -> str:
         """Where this collector is for the one who asks."""
         return public_address(request, self._settings)
 
-    async def _key(self, request: Request, opened: Envelope) -> tuple[WriteKey, str]:
-        text = key_text(request) or opened.key
-        key = await self._keyring.find(text)
-        check_origin(key, request.headers.get("origin"))
-        return key, text or ""
+    def _lines(self, opened: Envelope, stamp: Stamp) -> tuple[list[bytes], int]:
+        """What to store, and how many of it the pipeline will reject: an event too long or none is stored as it came.
 
-    def _check(self, key: WriteKey, opened: Envelope, batch: bool) -> None:
-        """Refuse more than the key may send. A long event among others is stored as it came, and rejected later."""
+        Raises `Refused` for more than the key may send.
+        """
         limit = self._settings.max_event_bytes
-        long = sum(is_long(event.text, limit) for event in opened.events)
-        if long and long == len(opened.events):
+        long = [is_long(event.text, limit) for event in opened.events]
+        if long and all(long):
             raise Refused(413, "event.large", f"The event is larger than {limit:,} bytes.")
-        self._keyring.charge(key, len(opened.events))
-        if batch:
-            self.metrics.rejected.inc(long + sum(event.value is None for event in opened.events))
+        self._keyring.charge(stamp.key, len(opened.events))
+        bad = sum(event.value is None or too_long for event, too_long in zip(opened.events, long, strict=True))
+        return stamp.lines(opened), bad
 
     def _stamp(self, request: Request, key: WriteKey, secret: str, received_at: datetime, type: str | None) -> Stamp:
         ip = agent = None
@@ -137,6 +132,8 @@ class Collector:
             return "stopping"
         if not self._keyring.loaded:
             return "the write keys cannot be read"
+        if self._batcher.oldest_seconds > OVERDUE_SECONDS:
+            return "the landing store is too slow"
         if self._failed_at is not None and time.monotonic() - self._failed_at < _UNWELL_SECONDS:
             return "the landing store could not be written"
         return None

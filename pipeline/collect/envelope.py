@@ -18,8 +18,9 @@ from pipeline.collect.refused import Refused
 # Numbers are looked at only as times: a float does, and takes any number of digits.
 _DECODER = json.JSONDecoder(strict=False, parse_int=float)
 _SPACE = re.compile(r"[ \t\n\r]*")
-# Strings whole, so that brackets inside them do not count.
-_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]', re.DOTALL)
+# Strings whole, so that brackets inside them do not count; also one without an end, lest each quote in it be tried as
+# the beginning of one.
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 _BOM = "\ufeff"
 MOST_EVENTS = 10_000  # in a batch: each gets its stamps, so 4 MB of empty events would become hundreds
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from math import inf
 
 from starlette.requests import Request
 
@@ -16,7 +17,7 @@ from pipeline.collect.refused import Refused
 from pipeline.state import Keys, WriteKey, hash_of
 
 REFRESH_SECONDS = 2.0  # after which a revoked key is refused
-_RELOAD_SECONDS = 0.5  # at the soonest, for a key that is not known yet
+_RELOAD_SECONDS = 0.5  # after the last look at the soonest, for a key that is not known yet
 _WHERE = "See the Install page or `python -m pipeline keys list`."
 
 
@@ -30,19 +31,22 @@ class Keyring:
         self._by_text: dict[str, WriteKey] = {}  # those asked for since the last look, so as not to hash each time
         self._buckets: dict[str, Bucket] = {}
         self._stored: Counter[str] = Counter()
-        self._looked_at = 0.0
         self._looking = asyncio.Lock()
-        self.loaded = False
+        self._looked_at = self._read_at = -inf  # when the last look began, and the last one that found out
+
+    @property
+    def loaded(self) -> bool:
+        return self._read_at > -inf
 
     async def find(self, text: str | None) -> WriteKey:
         """The key of this text, in use. Raises `Refused`."""
         if text is None:
             raise Refused(401, "key.missing", f"The request has no write key. {_WHERE}")
-        key = self._known(text)
+        key, asked_at = self._known(text), time.monotonic()
         if key is None:
-            await self._look_again()
+            await self._look_since(asked_at)
             key = self._known(text)
-        if key is None and not self.loaded:
+        if key is None and self._read_at < asked_at:
             raise Refused(503, "store.keys", "The write keys cannot be read now. Send it again.", retry_after=5)
         if key is None:
             raise Refused(401, "key.unknown", f"There is no such write key. {_WHERE}")
@@ -68,6 +72,11 @@ class Keyring:
 
     async def look(self) -> None:
         """Read the keys, and write down what they have stored since the last look."""
+        async with self._looking:  # one at a time, so that what was read first is not kept last
+            await self._look()
+
+    async def _look(self) -> None:
+        self._looked_at = began = time.monotonic()
         stored, self._stored = self._stored, Counter()
         try:
             found = await asyncio.to_thread(self._exchange, stored)
@@ -76,22 +85,24 @@ class Keyring:
             raise
         self._by_hash = {key.hash: key for key in found}
         self._by_text.clear()
-        self.loaded = True
+        self._read_at = began
 
     def _exchange(self, stored: Counter[str]) -> tuple[WriteKey, ...]:
         if stored:
             self._keys.count(stored, datetime.now(UTC))
+            stored.clear()  # not told twice if the keys cannot be read now
         return self._keys.all(revoked=True)
 
-    async def _look_again(self) -> None:
-        """For a key that may have just been made; not more often than is good for the database."""
+    async def _look_since(self, moment: float) -> None:
+        """For a key that may have just been made: look, unless someone has since then.
+
+        Not more often than is good for the database; a no that was found out before would make clients drop events.
+        """
         async with self._looking:
-            if time.monotonic() - self._looked_at >= _RELOAD_SECONDS:
-                self._looked_at = time.monotonic()
-                try:
-                    await self.look()
-                except Exception:  # `find` says what it means for the client, the regular look logs it
-                    return
+            if self._looked_at < moment:
+                await asyncio.sleep(self._looked_at + _RELOAD_SECONDS - time.monotonic())
+                with suppress(Exception):  # `find` says what it means for the client, the regular look logs it
+                    await self._look()
 
     def _known(self, text: str) -> WriteKey | None:
         key = self._by_text.get(text)
@@ -131,7 +142,7 @@ def key_text(request: Request) -> str | None:
     if scheme.lower() == "basic":
         try:
             user = base64.b64decode(credentials.strip(), validate=True).decode("utf-8").partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, not even ASCII, or not UTF-8 within
             raise Refused(401, "key.unreadable", "The Authorization header is not Basic with a write key.") from None
         if user:
             return user

@@ -1,7 +1,8 @@
 """The collector as a server of its own: uvicorn, within bounds that it does not set itself.
 
-uvicorn waits for ever for a request's headers, and takes any number of them (measured, 0.54). Proxy headers are not its
-business here: `pipeline.collect.peer` reads them, and only from those it trusts.
+uvicorn waits for ever for a request's headers and for the rest of a body that was answered early, and takes any number
+of headers, trailers and pipelined requests (measured, 0.54). Proxy headers are not its business here:
+`pipeline.collect.peer` reads them, and only from those it trusts.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from pipeline.collect import body
 from pipeline.collect.collector import Collector
 from pipeline.collect.store import open_store
 from pipeline.collect.web import routes
@@ -25,20 +27,21 @@ from pipeline.state import State
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 32_768
 MOST_HEADERS = 100
-KEEP_ALIVE_SECONDS = 30
+MOST_PIPELINED = 32  # requests sent before the first of them is answered, which none of the clients does
+KEEP_ALIVE_SECONDS = 75  # longer than a load balancer keeps an idle connection (60 s usually), so that it is who closes
 STOP_SECONDS = 30
 _BACKLOG = 2_048
 _OPEN_FILES = 65_536
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP, but a request's head must come soon (408) and be small (431)."""
+    """uvicorn's HTTP, but a request's head must come soon (408) and be small (431), and its body must end."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._head_bytes = 0  # fed to the parser, which keeps an unfinished header
-        self._seen_bytes = 0  # told by the parser
-        self._head_timer: TimerHandle | None = None
+        self._kept_bytes = 0  # fed to the parser since it last gave any of a body: it keeps an unfinished header
+        self._told_bytes = 0  # of this request's head, told by the parser
+        self._timer: TimerHandle | None = None
         self._too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -46,31 +49,42 @@ class BoundedHttp(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_came()
+        self._await_nothing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._kept_bytes += len(data)
         super().data_received(data)
-        if self._head_timer is not None and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES:
-                self._end(431, "The request's headers are too large.")
+        if self._kept_bytes > HEAD_BYTES:
+            self._end(431, "The request's headers are too large.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._head_timer is None:
-            self._await_head()
+        self._kept_bytes = self._told_bytes = 0
+        self._await_head()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._told(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
-        self._seen_bytes += len(name) + len(value)
-        if len(self.headers) > MOST_HEADERS or self._seen_bytes > HEAD_BYTES:
-            self._too_large = True
-            raise ValueError("the headers are too large")  # the parser ends by it, and `send_400_response` answers
+        self._told(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        self._head_came()
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise ValueError("too many requests at once")
         super().on_headers_complete()
+        self._await_body()
+
+    def on_body(self, body: bytes) -> None:
+        self._kept_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._kept_bytes = 0
+        self._await_nothing()
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         if self._too_large:
@@ -78,17 +92,34 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             super().send_400_response(msg)
 
-    def _await_head(self) -> None:
-        self._head_bytes = self._seen_bytes = 0
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._end, 408, "The request's headers came too slowly.")
+    def _told(self, size: int) -> None:
+        self._told_bytes += size
+        if len(self.headers) > MOST_HEADERS or self._told_bytes > HEAD_BYTES:
+            self._too_large = True
+            raise ValueError("the headers are too large")  # the parser ends by it, and `send_400_response` answers
 
-    def _head_came(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _await_head(self) -> None:
+        self._await_nothing()
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._end, 408, "The request's headers came too slowly.")
+
+    def _await_body(self) -> None:
+        self._await_nothing()
+        self._timer = self.loop.call_later(body.SECONDS, self._body_late)
+
+    def _await_nothing(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _body_late(self) -> None:
+        """Whoever reads the body has a limit of time, too, and answers; here nobody reads it any more."""
+        if self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self._await_body()
 
     def _end(self, status: int, message: str) -> None:
-        self._head_came()
+        self._await_nothing()
         if self.transport.is_closing():
             return
         head = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
@@ -103,7 +134,9 @@ def application(settings: Settings) -> Starlette:
     def lifespan(_app: Starlette) -> Any:
         return collector.running()
 
-    return Starlette(routes=routes(collector), lifespan=lifespan)
+    app = Starlette(routes=routes(collector), lifespan=lifespan)
+    app.router.redirect_slashes = False  # a redirect would name http, behind a proxy that does TLS
+    return app
 
 
 def serve(settings: Settings, host: str, port: int) -> int:
@@ -130,9 +163,15 @@ def serve(settings: Settings, host: str, port: int) -> int:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # uvicorn raises the one it stopped on again, which would end us unwell
     server = uvicorn.Server(config)
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # For one that comes before uvicorn listens to them; and it raises the one it stopped on again, which would end us
+    # unwell.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     server.run()
     return 0 if server.started else 1
 

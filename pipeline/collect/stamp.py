@@ -83,4 +83,7 @@ def is_long(text: str, limit: int) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    return (isinstance(value, str) and len(value) <= _LONGEST_TIME) or (isinstance(value, float) and isfinite(value))
+    """Whether a value may be one, and can be written: a batch's `sentAt` with a broken character would break all."""
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_TIME and value.isascii()
+    return isinstance(value, float) and isfinite(value)
