@@ -11,6 +11,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
+from pipeline.snippet import snippet
 from tests.contract.clients.install import FOLDER, node
 from tests.contract.clients.site import Site
 
@@ -27,17 +28,19 @@ DESKTOP = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One client. `runs` is its program or page; `resends` whether it sends again what failed.
+    """One client: `runs` is its program or page.
 
-    `waits`: after a 429 it sends nothing before Retry-After is over. `automatic`: it sends page views by itself.
+    `resends`: it sends again what failed. `waits`: after a 429, not before Retry-After is over. `renews_sent_at`: then
+    `sentAt` is the time of sending again, so that the event's own time can be told. `automatic`: it sends page views by
+    itself.
     """
 
     name: str
     runs: str
     resends: bool = True
     waits: bool = True
-    automatic: bool = False
     renews_sent_at: bool = True
+    automatic: bool = False
 
     @property
     def in_browser(self) -> bool:
@@ -87,7 +90,7 @@ class OpenPage:
     """A client in a browser: a page in a fresh profile, which notes whom it asks and what fails in it."""
 
     def __init__(self, client: Client, browser: Browser, site: Site, collector: str, key: str) -> None:
-        site.write(client.runs, collector=collector, key=key)
+        site.write(client.runs, collector=collector, key=key, snippet=snippet(collector, key))
         self.url = f"{site.url}/news/{client.runs}?utm_source=letter&utm_campaign=autumn"
         self.asked: list[str] = []
         self.errors: list[str] = []

@@ -1,11 +1,11 @@
-"""All rounds of all clients, once for all tests here."""
+"""What all clients do, played once for all tests here."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.contract.clients.install import install
-from tests.contract.clients.rounds import Outcome, play
+from tests.contract.clients.rounds import Outcome, hurry, play
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +16,8 @@ def npm_clients() -> None:
 @pytest.fixture(scope="module")
 def outcome(npm_clients: None, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return play(tmp_path_factory.mktemp("clients"))
+
+
+@pytest.fixture(scope="module")
+def hurried(npm_clients: None, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return hurry(tmp_path_factory.mktemp("hurried"), visits=4, per_second=3)

@@ -55,7 +55,7 @@ class Proxy:
     """Listens on `url` and forwards to `upstream` ("host:port"); `address` is what it says the client's is."""
 
     def __init__(self, upstream: str, address: str) -> None:
-        self._upstream, self._address = upstream, address
+        self._upstream, self.address = upstream, address
         self._fault, self._broken = Fault.NONE, set[str]()
         self._changed = threading.Condition()
         self.attempts: list[Attempt] = []
@@ -97,7 +97,7 @@ class Proxy:
         """The collector's answer: status, headers, body."""
         connection = HTTPConnection(self._upstream, timeout=30)
         try:
-            connection.request(method, path, body, {**headers, "X-Forwarded-For": self._address})
+            connection.request(method, path, body, {**headers, "X-Forwarded-For": self.address})
             response = connection.getresponse()
             answer = response.read()
             return response.status, {name.lower(): value for name, value in response.getheaders()}, answer
@@ -106,14 +106,11 @@ class Proxy:
 
 
 def events_in(body: bytes) -> tuple[dict[str, Any], ...]:
-    """The events of a request, of a batch or single; none when it brings no event."""
-    text = gzip.decompress(body) if body.startswith(_GZIP) else body
-    try:
-        sent = json.loads(text)
-    except ValueError:
+    """The events of a request, of a batch or single; none when it has no body."""
+    if not body:
         return ()
-    found = sent.get("batch", [sent])
-    return tuple(event for event in found if "messageId" in event)
+    sent = json.loads(gzip.decompress(body) if body.startswith(_GZIP) else body)
+    return tuple(sent.get("batch", [sent]))
 
 
 def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -55,7 +55,6 @@ class Told:
     """What became of one client's events: each attempt to send them, and the lake's rows of its source."""
 
     sender: Sender
-    address: str
     attempts: list[Attempt]
     rows: list[Row]
 
@@ -82,10 +81,41 @@ class Outcome:
 
 
 def play(data: Path) -> Outcome:
-    """Every client through every round, against one collector."""
+    """Every client through a round of every fault, against one collector."""
     began = datetime.now(UTC)
+    with _at_work(data, CLIENTS) as (senders, site):
+        for fault in Fault:
+            _round(senders, fault)
+        for sender in senders:
+            sender.proxy.arm(Fault.NONE)
+            sender.at.finish()
+    return _outcome(data, senders, began, site.url)
+
+
+def hurry(data: Path, *, visits: int, per_second: int) -> Outcome:
+    """Every client that sends again sends `visits` at once and then one more, faster than the collector takes them."""
+    began = datetime.now(UTC)
+    clients = [client for client in CLIENTS if client.resends]
+    with _at_work(data, clients, ACTIVITY_KEY_EVENTS_PER_SECOND=str(per_second)) as (senders, site):
+        for sender in senders:
+            for _ in range(visits):
+                sender.at.send(sender.visit(Fault.NONE))
+        # From the last on: activity.js sends all in one request, which passes, and only what comes next is refused.
+        for sender in reversed(senders):
+            _await_all(sender, visits)
+            sender.at.send(sender.visit(Fault.NONE))
+        for sender in senders:
+            _await_all(sender, visits + 1)
+        for sender in senders:
+            sender.at.finish()
+    return _outcome(data, senders, began, site.url)
+
+
+@contextmanager
+def _at_work(data: Path, clients: Sequence[Client], **settings: str) -> Iterator[tuple[list[Sender], Site]]:
+    """The clients, each behind its own proxy, in front of a collector."""
     with ExitStack() as stack:
-        upstream = stack.enter_context(collector.collecting(data, ACTIVITY_TRUSTED_PROXIES="127.0.0.1"))
+        upstream = stack.enter_context(collector.collecting(data, ACTIVITY_TRUSTED_PROXIES="127.0.0.1", **settings))
         site = stack.enter_context(closing(Site()))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(
@@ -93,17 +123,11 @@ def play(data: Path) -> Outcome:
         )
         stack.callback(browser.close)
         senders = []
-        for number, client in enumerate(CLIENTS, start=1):
-            proxy = stack.enter_context(closing(Proxy(upstream, _address(number))))
+        for number, client in enumerate(clients, start=1):
+            proxy = stack.enter_context(closing(Proxy(upstream, f"203.0.113.{number}")))
             at = stack.enter_context(closing(_start(data, client, proxy, site, browser)))
             senders.append(Sender(client, number, proxy, at))
-        for fault in Fault:
-            _round(senders, fault)
-        for sender in senders:
-            sender.proxy.arm(Fault.NONE)
-            sender.at.finish()
-    collector.load(data)
-    return _outcome(data, senders, began, site.url)
+        yield senders, site
 
 
 def _start(data: Path, client: Client, proxy: Proxy, site: Site, browser: Browser) -> Program | OpenPage:
@@ -111,10 +135,6 @@ def _start(data: Path, client: Client, proxy: Proxy, site: Site, browser: Browse
         key = collector.make_key(data, client.name, "browser", (site.url,))
         return OpenPage(client, browser, site, proxy.url, key)
     return Program(client, proxy.url, collector.make_key(data, client.name, "server"))
-
-
-def _address(number: int) -> str:
-    return f"203.0.113.{number}"
 
 
 def _round(senders: Sequence[Sender], fault: Fault) -> None:
@@ -136,7 +156,19 @@ def _over(attempts: Sequence[Attempt], *, start: int, resends: bool) -> bool:
     return {event["type"] for attempt in done for event in attempt.events if event["messageId"] not in known} >= TYPES
 
 
+def _await_all(sender: Sender, visits: int) -> None:
+    """Wait until all events of so many visits are delivered."""
+
+    def over(attempts: Sequence[Attempt]) -> bool:
+        sent = {event["messageId"] for attempt in attempts for event in attempt.events}
+        there = {event["messageId"] for attempt in attempts if attempt.delivered for event in attempt.events}
+        return len(sent) >= visits * len(TYPES) and sent == there
+
+    assert sender.proxy.wait(over, PATIENCE), f"{sender.client.name} did not come through\n{sender.proxy.attempts}"
+
+
 def _outcome(data: Path, senders: Sequence[Sender], began: datetime, site: str) -> Outcome:
+    collector.load(data)
     with closing(Lake.open(make_settings(data))) as lake:
         snapshot = lake.snapshot()
         rows = snapshot.fetch(snapshot.events).to_pylist()
@@ -146,10 +178,9 @@ def _outcome(data: Path, senders: Sequence[Sender], began: datetime, site: str) 
     told = {
         sender.client.name: Told(
             sender,
-            _address(number),
             sender.proxy.attempts,
             [row | {"email": emails.get(row["customer_id"])} for row in rows if row["source"] == sender.client.name],
         )
-        for number, sender in enumerate(senders, start=1)
+        for sender in senders
     }
     return Outcome(told, links, totals, began, site)
