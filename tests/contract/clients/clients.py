@@ -26,6 +26,16 @@ PHONE = (
 DESKTOP = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
 
 
+# Readers' clocks are wrong: the pages' are two hours slow.
+SLOW_CLOCK = """
+  const slow = 2 * 60 * 60 * 1000
+  globalThis.Date = class extends Date {
+    constructor(...given) { given.length ? super(...given) : super(Date.now()) }
+    static now() { return super.now() - slow }
+  }
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """One client: `runs` is its program or page.
@@ -95,6 +105,7 @@ class OpenPage:
         self.asked: list[str] = []
         self.errors: list[str] = []
         self._context = browser.new_context()
+        self._context.add_init_script(SLOW_CLOCK)
         self._page = self._context.new_page()
         self._page.on("request", lambda request: self.asked.append(request.url))
         self._page.on("pageerror", lambda error: self.errors.append(str(error)))

@@ -20,4 +20,4 @@ def outcome(npm_clients: None, tmp_path_factory: pytest.TempPathFactory) -> Outc
 
 @pytest.fixture(scope="module")
 def hurried(npm_clients: None, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return hurry(tmp_path_factory.mktemp("hurried"), visits=4, per_second=3)
+    return hurry(tmp_path_factory.mktemp("hurried"), visits=3, per_second=2)
