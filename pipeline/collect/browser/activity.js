@@ -13,8 +13,6 @@
  * Readers download activity.min.js, of at most 4 KB with gzip: comments cost nothing there, names do.
  */
 (() => {
-  "use strict";
-
   const warn = (...words) => console.warn("activity.js:", ...words);
   const { src, dataset } = document.currentScript || {};
   const { key, host, consent, auto } = dataset || {};
@@ -122,7 +120,7 @@
   };
 
   /** Until when no tab sends, and how often in a row sending failed: shared by all tabs and the pages to come. */
-  const pause = () => read("activity.pause") || { until: 0, failures: 0 };
+  const pause = () => read("activity.pause") || { failures: 0 };
 
   /** Send what is due, unless another tab is at it or the collector wants time. A page that leaves waits for no tab. */
   const flush = (leaving) => {
@@ -137,7 +135,6 @@
     if (!ready[0] || !allowed()) return;
     // While a request is under way, for ten seconds at most, no other tab sends.
     write("activity.pause", { until: leaving ? 0 : now() + 1e4, failures });
-    later(1e4);
     post(ready);
   };
 
@@ -174,7 +171,7 @@
       const failures = pause().failures + 1;
       // Our own back-off doubles from a second to five minutes, less up to a half; the collector may ask for an hour.
       const backOff = Math.min(2 ** failures * 500, 5 * minute) * (0.5 + Math.random() / 2);
-      const asked = status && answer.headers.get("Retry-After") * 1e3;
+      const asked = answer.headers?.get("Retry-After") * 1e3;
       const delay = Math.min(Math.max(asked || 0, backOff), 60 * minute);
       write("activity.pause", { until: now() + delay, failures });
       return later(delay);
@@ -253,13 +250,13 @@
     if (!event) return warn("a name is missing");
     if (event == "Modal Displayed" && repeated(properties?.name, way)) return;
     settled();
-    send({ type: "track", event: String(event), properties });
+    send({ type: "track", event: "" + event, properties });
   };
 
   /** Remember who the reader is and tell it; with `quietly`, only if it was not known. */
   const identify = (id, traits, quietly) => {
     if (!allowed()) return;
-    if (id && typeof id == "object") [id, traits] = [null, id];
+    if (Object(id) === id) [id, traits] = [null, id];
     settled();
     let known = read("activity.user") || {};
     id = id ? String(id) : known.id;
@@ -303,7 +300,7 @@
 
   /** End the view that is going on and begin a new one. */
   const page = (name, properties) => {
-    if (name && typeof name == "object") [name, properties] = [, name];
+    if (Object(name) === name) [name, properties] = [, name];
     leave();
     clearTimeout(expected);
     expected = 0;
@@ -383,7 +380,7 @@
       // A global `var Pelcro` cannot be redefined, so look at it again and again.
       const look = () => {
         if (object[name] != value) take(object[name]);
-        Reflect.set(object, name, value);
+        object[name] = value;
       };
       look();
       setInterval(look, 500);

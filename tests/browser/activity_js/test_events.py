@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page
 
-from tests.browser.activity_js.reader import kept
+from tests.browser.activity_js.reader import emptied, kept
 from tests.browser.activity_js.reading import Collecting
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -116,6 +116,7 @@ def test_half_an_hour_without_an_event_ends_the_visit(collector: Collecting, tab
     tab.goto(collector.page("/landing") + "?utm_source=letter")
     tab.clock.run_for(1_000)
     collector.one("page")
+    emptied(tab)
     for views, minutes, campaign, landing in (
         (2, 29, {"source": "letter"}, "/landing?utm_source=letter"),
         (3, 31, {}, "/next"),
@@ -125,6 +126,7 @@ def test_half_an_hour_without_an_event_ends_the_visit(collector: Collecting, tab
         tab.evaluate("() => { history.pushState({}, '', '/next'); activity.page() }")
         tab.clock.run_for(1_000)
         collector.views(views)
+        emptied(tab)
         context = collector.named("page")[-1]["context"]
         assert context["campaign"] == campaign
         assert context["landing"]["url"] == f"{collector.site}{landing}"

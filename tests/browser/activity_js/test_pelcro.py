@@ -60,10 +60,10 @@ def test_a_modal_announced_in_two_ways_is_one_and_displayed_twice_is_two(collect
     tab.evaluate(display, ["pelcro-register-modal", "register modal"])
     tab.evaluate(display, ["pelcro-selection-modal", "selection modal"])
     tab.evaluate(display, ["pelcro-register-modal", "register modal"])  # closed and opened again at once
-    tab.clock.run_for(5_000)
+    tab.clock.run_for(2_000)
     announce(tab, "ModalDisplay", {"modalName": "pelcro-register-modal"})
     tab.evaluate("Pelcro.insight.track('Modal Displayed', { name: 'register modal' })")
-    tab.clock.run_for(5_000)
+    tab.clock.run_for(2_000)
     announce(tab, "PaywallDisplayed")
     announce(tab, "ModalDisplay", {"modalName": "meter"})
     tab.evaluate("activity.track('Done')")

@@ -16,13 +16,11 @@ def nothing_asked(tab: Page, collector: Collecting) -> None:
     assert collector.begun == 0
 
 
-@pytest.mark.parametrize(
-    "signal",
-    [
-        "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { value: true })",
-        "Object.defineProperty(Navigator.prototype, 'doNotTrack', { value: '1' })",
-    ],
-)
+GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { value: true })"
+DNT = "Object.defineProperty(Navigator.prototype, 'doNotTrack', { value: '1' })"
+
+
+@pytest.mark.parametrize("signal", [GPC, DNT], ids=["GPC", "DNT"])
 def test_a_browser_that_asks_not_to_be_tracked_is_not(collector: Collecting, tab: Page, signal: str) -> None:
     tab.clock.install()
     address = collector.page("/")
@@ -32,6 +30,15 @@ def test_a_browser_that_asks_not_to_be_tracked_is_not(collector: Collecting, tab
     hide(tab)
     tab.goto(collector.page("/next"))
     nothing_asked(tab, collector)
+    assert kept(tab) == {}
+
+
+def test_a_browser_that_asks_it_later_is_forgotten(collector: Collecting, tab: Page) -> None:
+    tab.goto(collector.page("/"))
+    collector.one("page")
+    assert kept(tab)
+    tab.add_init_script(GPC)
+    tab.goto(collector.page("/next"))
     assert kept(tab) == {}
 
 

@@ -63,6 +63,8 @@ def test_a_page_that_comes_back_from_the_cache_is_viewed_again(collector: Collec
 def test_leaving_tells_how_far_and_how_long_one_read(collector: Collecting, tab: Page) -> None:
     tab.clock.install()
     tab.goto(collector.page("/long", body=LONG))
+    collector.one("page")  # else its answer would come minutes late by this clock
+    emptied(tab)
     tab.clock.run_for(10_000)  # reading
     tab.mouse.wheel(0, 1780)  # to 1780 + 720 of 5000 px
     tab.wait_for_function("scrollY == 1780")
@@ -124,3 +126,14 @@ def test_coming_back_to_a_hidden_page_takes_the_draft_back(collector: Collecting
     assert len(drafts) == 1
     tab.goto("about:blank")
     assert collector.one("Page Left")["messageId"] == drafts[0]["messageId"]
+
+
+def test_a_page_made_ready_in_advance_is_viewed_when_it_is_shown(collector: Collecting, tab: Page) -> None:
+    tab.clock.install()
+    tab.add_init_script("Object.defineProperty(document, 'prerendering', { value: true, configurable: true })")
+    tab.goto(collector.page("/"))
+    tab.clock.run_for(60_000)
+    assert not kept(tab)
+    tab.evaluate("() => { delete document.prerendering; document.dispatchEvent(new Event('prerenderingchange')) }")
+    tab.clock.run_for(1_000)
+    collector.one("page")
