@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations, pairwise, product
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,9 +93,11 @@ class FunnelOracle:
 
     def best(self, history: list[Event], exclusions: list[dict[str, Any]]) -> Path:
         """The longest path; of equals the one with the earliest entry, then the earliest next, and so on."""
+        entries = {event["event_id"] for event in self.entries(history)}
+        paths = self.unordered if self.order == "any" else self.ordered
         for depth in range(self.length, 0, -1):
-            paths = self.unordered if self.order == "any" else self.ordered
-            valid = [path for path in paths(history, depth) if self.valid(path, history, exclusions)]
+            entered = [path for path in paths(history, depth) if path[0]["event_id"] in entries]
+            valid = [path for path in entered if self.valid(path, history, exclusions)]
             if valid:
                 return min(valid, key=lambda path: [moment(event) for event in path])
         return ()
@@ -115,7 +117,6 @@ class FunnelOracle:
             len({event["event_id"] for event in path}) == len(path)
             and all(before["occurred_at"] <= after["occurred_at"] for before, after in pairwise(path))
             and path[-1]["occurred_at"] - path[0]["occurred_at"] <= self.window
-            and path[0]["event_id"] in {event["event_id"] for event in self.entries(history)}
             and not (self.order == "strict" and self.interrupted(path, history))
             and not any(self.excluded(path, history, exclusion) for exclusion in exclusions)
         )
@@ -178,8 +179,7 @@ class FunnelOracle:
         return named and self.passes(event, asked.get("filters", []))
 
     def passes(self, event: Event, filters: list[str]) -> bool:
-        parsed = [Filter.parse(text) for text in filters]
-        return all(self.lake.matches(event, field, op, values) for field, op, values in together(parsed))
+        return all(self.lake.matches(event, *condition) for condition in conditions(tuple(filters)))
 
     @cached_property
     def lake(self) -> Oracle:
@@ -275,6 +275,11 @@ class FunnelOracle:
     def bucket(self, journey: Journey, by: str) -> date:
         day = journey.entry["occurred_at"].astimezone(self.zone).date()
         return day - timedelta(days=day.weekday()) if by == "week" else day
+
+
+@cache
+def conditions(filters: tuple[str, ...]) -> list[tuple[str, str, list[str]]]:
+    return together([Filter.parse(text) for text in filters])
 
 
 def moment(event: Event) -> tuple[datetime, str]:
