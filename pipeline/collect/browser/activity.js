@@ -348,9 +348,12 @@
 
   /** Queue “Page Left”; with a time yet to come it is a draft, which goes out if the page dies unheard. */
   const left = (due) => {
-    // A draft that is gone was sent by another tab.
-    if (!view || (view.draft && !read(view.draft))) return;
-    write(view.draft);
+    if (!view) return;
+    if (view.draft) {
+      // A draft that is gone was sent by another tab.
+      if (!read(view.draft)) return;
+      write(view.draft);
+    }
     if (!view.height) measure();
     const properties = {
       scroll_percent: Math.min(100, Math.round((100 * view.deepest) / view.height)),

@@ -72,3 +72,13 @@ def test_opting_out_forgets_the_reader_until_they_opt_in(collector: Collecting, 
     tab.evaluate("activity.optIn()")
     tab.clock.run_for(1_000)
     assert "userId" not in collector.one("page")
+
+
+def test_what_the_site_keeps_itself_is_left_alone(collector: Collecting, tab: Page) -> None:
+    tab.goto(collector.page("/"))
+    collector.one("page")
+    theirs = {"activity": "1", "undefined": "2", "theirs": "3"}
+    tab.evaluate("(theirs) => Object.assign(localStorage, theirs)", theirs)
+    hide(tab)
+    tab.evaluate("() => { activity.reset(); activity.optOut() }")
+    assert kept(tab) == {**theirs, "activity.consent": "false"}

@@ -85,10 +85,14 @@ def test_leaving_tells_how_far_and_how_long_one_read(collector: Collecting, tab:
 
 def test_what_happens_just_before_leaving_is_sent(collector: Collecting, tab: Page) -> None:
     tab.goto(collector.page("/"))
-    collector.one("page")
-    tab.evaluate("() => { activity.track('Clicked Away'); location.href = 'about:blank' }")
-    collector.one("Clicked Away")
+    # A page that listens for unload is destroyed at once, and its requests with it, but for those that may outlive it.
+    tab.evaluate("""() => {
+        addEventListener('unload', () => {})
+        activity.track('Clicked Away')
+        location.href = 'about:blank'
+    }""")
     collector.one("Page Left")
+    assert [name_of(event) for event in collector.taken] == ["page", "Clicked Away", "Page Left"]
     tab.wait_for_url("about:blank")
 
 
