@@ -15,7 +15,8 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from pipeline.collect import body
 from pipeline.collect.collector import Collector
@@ -43,6 +44,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._told_bytes = 0  # of this request's head, told by the parser
         self._timer: TimerHandle | None = None
         self._too_large = False
+        self._served: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -50,6 +52,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._await_nothing()
+        if self._served is not None:  # uvicorn tells only the last of several requests, and the others' answers fail
+            self._served.disconnected = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -85,6 +89,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._kept_bytes = 0
         self._await_nothing()
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
         if self._too_large:
