@@ -81,8 +81,9 @@ def test_the_worked_examples(events: str, steps: str, ordered: int, strict: int)
 
 def test_the_worked_examples_of_exclusions() -> None:
     assert depth("A0 B10 X15 B20 C30", "A,B,C", exclusions=[X_BETWEEN_B_AND_C]) == 3
-    funnel = ask(history("A0 B10 X15 C30"), "A,B,C", exclusions=[X_BETWEEN_B_AND_C])
-    assert [step.people for step in funnel.steps] == [1, 1, 0]
+    short = history("A0 X1 X15", "short", 10)
+    funnel = ask([*history("A0 B10 X15 C30"), *short], "A,B,C", exclusions=[X_BETWEEN_B_AND_C])
+    assert [step.people for step in funnel.steps] == [2, 1, 0]
     assert [step.excluded for step in funnel.steps] == [0, 0, 1]
 
 
@@ -134,8 +135,9 @@ def test_events_of_the_same_instant_fill_steps_in_either_order(order: str) -> No
 def test_of_equal_times_the_lowest_ids_count() -> None:
     found = journey("B0 A0 A0 B0", "A,B")
     assert [event["event_id"] for event in found.path] == [str(UUID(int=2)), str(UUID(int=1))]
-    # The entry decides before the next step does.
-    assert seconds(journey("A0 A5 B10 B20", "A,B")) == [0, 10]
+    # Times come before ids, and the entry before the next step.
+    assert seconds(journey("A5 B20 A0 B10", "A,B")) == [0, 10]
+    assert [event["event_id"] for event in journey("A0 A0", "A,*").path] == [str(UUID(int=1)), str(UUID(int=2))]
     # A number beyond nine is larger than one below.
     events = [*history("A0", first_id=10), *history("A0", first_id=9), *history("B1", first_id=11)]
     [counted] = ask(events, "A,B").journeys.values()
