@@ -1,4 +1,4 @@
-"""`python -m pipeline demo`: write the demo's history, or keep adding live events to it."""
+"""`python -m pipeline demo`: write the demo's history, or keep sending live events; or take it all away."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.demo import history, live, remove
+from pipeline.demo import history, keys, live, remove
 from pipeline.demo.plan import Plan
+from pipeline.demo.post import Post
 from pipeline.errors import ActivityError
 from pipeline.settings import Settings
+from pipeline.state import State
 
 DESCRIPTION = """\
 Write a believable history of a news site that never was, as gzipped JSON-lines objects in
@@ -31,7 +33,8 @@ examples:
   python -m pipeline demo                          30 days, about 300,000 events, until now
   python -m pipeline demo --data /tmp/try --days 7 --events 20000 --customers 600
   python -m pipeline demo --end 2026-01-31T12:00Z --seed 1    the same bytes, every time
-  python -m pipeline demo --live                   then a small object every few seconds
+  python -m pipeline demo --live                   then events to the collector, every few seconds
+  python -m pipeline demo --remove                 take the demo away; your own events and keys stay
 """
 
 
@@ -50,12 +53,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=7, help="another seed, another history (default: %(default)s)")
     parser.add_argument("--end", type=_instant, metavar="ISO", help="when the history ends (default: now)")
     parser.add_argument(
-        "--live", action="store_true", help="add events of now every few seconds until stopped (writes a history first)"
+        "--live",
+        action="store_true",
+        help="send events of now to the collector every few seconds until stopped (writes a history first)",
+    )
+    parser.add_argument(
+        "--to", metavar="URL", help="the collector to send live events to (default: the port of make run, here)"
     )
     parser.add_argument(
         "--remove",
         action="store_true",
-        help="remove the demo and the lake it was loaded into, and end (stop all first)",
+        help="remove the demo and the lake, which is loaded again from what is left, and end (stop all first)",
     )
     parser.add_argument("--quiet", action="store_true", help="say nothing unless something is wrong")
     parser.set_defaults(run=run)
@@ -66,18 +74,31 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     settings.model_copy(update={"data": data}).make_data_folder()
     console = Console(stderr=True, quiet=args.quiet, soft_wrap=True, markup=False, highlight=False)
     if args.remove:
-        console.print(
-            f"The demo has been removed from {data}." if remove.remove(data) else f"There is no demo in {data}."
-        )
+        console.print(_removed(data))
         return 0
     plan = _history(args, data, console)
+    state = State(data)
+    keys.announce(state)
     if args.live:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        console.print(f"Adding live events to {data / 'landing'}; Ctrl-C stops.")
-        live.run(plan, data, stop)
+        to = args.to or f"http://127.0.0.1:{settings.port}"
+        console.print(f"Sending live events to {to}; Ctrl-C stops.")
+        aloud = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)  # trouble is said, quiet or not
+        live.run(plan, state, Post(to, lambda: keys.server_keys(state, data), stop, aloud.print), stop)
     return 0
+
+
+def _removed(data: Path) -> str:
+    removed = remove.remove(data)
+    if removed is None:
+        return f"There is no demo in {data}."
+    said = f"The demo has been removed from {data}."
+    if not removed.kept_lines:
+        return said
+    events = "1 event" if removed.kept_lines == 1 else f"{removed.kept_lines:,} events"
+    return f"{said} Of your own, {events} stay; the pipeline loads them into a new lake."
 
 
 def _history(args: argparse.Namespace, data: Path, console: Console) -> Plan:

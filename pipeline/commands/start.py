@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.demo import remove as demo
+from pipeline.demo import keys, remove
 from pipeline.demo.plan import Plan
 from pipeline.errors import ActivityError
 from pipeline.lake import Lake
 from pipeline.questions import ledger
 from pipeline.settings import Settings
+from pipeline.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = (sys.executable, "-m", "pipeline")
@@ -43,23 +44,45 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     port = args.port or settings.port
     _check_port(port)
     settings.make_data_folder()
-    if settings.sources and _only_demo(settings) and demo.remove(settings.data):
+    configured = bool(settings.sources or settings.landing)
+    if configured and _only_demo(settings) and remove.remove(settings.data):
         print("Your own sources are configured: the demo has been removed.", flush=True)
-    if not args.no_demo and not settings.sources and not _has_data(settings):
+    if not args.no_demo and not configured and not _has_data(settings):
         print("There is no data yet: making 30 days of a news site that never was.", flush=True)
         if subprocess.run([*PIPELINE, "demo"], env=_environment()).returncode:
             return 1
     parts = {"scheduler": [*PIPELINE, "run"]}
-    if not args.no_demo and not settings.sources and Plan.read(settings.data) is not None:
-        parts["live demo"] = [*PIPELINE, "demo", "--live", "--quiet"]
+    with_demo = Plan.read(settings.data) is not None
+    if with_demo and not args.no_demo and not configured:
+        parts["live demo"] = [*PIPELINE, "demo", "--live", "--quiet", "--to", f"http://{HOST}:{port}"]
     parts["dashboard"] = [
         *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
         *("--server.address", HOST, "--server.port", str(port), "--server.headless", "true"),
     ]
-    return _supervise(parts, port)
+    return _supervise(parts, port, _welcome(settings, port, with_demo))
 
 
-def _supervise(parts: dict[str, list[str]], port: int) -> int:
+def _welcome(settings: Settings, port: int, with_demo: bool) -> str:
+    """What is where, and how the demo stands to the reader's own events."""
+    lines = [("Customers Activity:", f"http://localhost:{port}")]
+    if with_demo:
+        lines.append(("The demo’s site:", f"http://localhost:{port}/demo-site/"))
+    lines.append(("Your own site:", f"http://localhost:{port}/install"))
+    said = "".join(f"\n  {label:<20} {address}" for label, address in lines)
+    if with_demo and (own := _own_events(settings)):
+        said += f"\n\n  {own} came in with your own keys and stand beside the demo’s. To take the demo away, stop"
+        said += "\n  this, then: python -m pipeline demo --remove. Your own events and keys stay."
+    return f"{said}\n\n  Ctrl-C stops it."
+
+
+def _own_events(settings: Settings) -> str:
+    """`1,204 events` that came in with keys other than the demo's; empty without any."""
+    own = [key for key in State(settings.data).keys.all(revoked=True) if key.source not in keys.SOURCES]
+    count = sum(key.events for key in own)
+    return f"{count:,} {'event' if count == 1 else 'events'}" if count else ""
+
+
+def _supervise(parts: dict[str, list[str]], port: int, welcome: str) -> int:
     # Also when the terminal is closed: the parts live in sessions of their own, and would go on without anyone.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -68,7 +91,7 @@ def _supervise(parts: dict[str, list[str]], port: int) -> int:
         for name, command in parts.items():
             running[name] = _spawn(command)
         _wait_until_served(running["dashboard"], port)
-        print(f"\n  Customers Activity:  http://localhost:{port}\n\n  Ctrl-C stops it.", flush=True)
+        print(welcome, flush=True)
         while running["dashboard"].poll() is None:
             for name, process in running.items():
                 if process.poll() is not None and name != "dashboard":
@@ -89,8 +112,9 @@ def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with the program importable from wherever it was started."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    """Ours, with the program importable from wherever it was started, and the collector on the dashboard's port."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "ACTIVITY_MOUNT_COLLECTOR": "true"}
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -1,4 +1,4 @@
-"""The demo goes on: the same customers, the real clock, a small object every few seconds.
+"""The demo goes on: the same customers, the real clock, a small batch to the collector every few seconds.
 
 The moves are the history's own visits played forward, so that what shows up live looks like what was there before.
 What passed while the demo was down is made up for first, at the history's pace, so that a chart has no hole.
@@ -10,25 +10,29 @@ import heapq
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import accumulate, islice
-from pathlib import Path
 from random import Random
 
-from pipeline.demo import objects
 from pipeline.demo.history import EVENTS_PER_VISIT, due
 from pipeline.demo.objects import Line
 from pipeline.demo.people import Visitor, newcomer, population
 from pipeline.demo.places import places
 from pipeline.demo.plan import Plan
+from pipeline.demo.post import Post
 from pipeline.demo.rhythm import Rhythm
 from pipeline.demo.site import Site
 from pipeline.demo.visits import visit
-from pipeline.landing import object_key
+from pipeline.demo.wire import renewal
+from pipeline.state import State
 
-SECONDS_BETWEEN_OBJECTS = (3.0, 9.0)
+NOTE = "demo live"  # how far the live demo has come, in the state database
+SECONDS_BETWEEN_BATCHES = (3.0, 9.0)
 SECONDS_BETWEEN_VISITS = 14.0  # on average; about four events each
-MOST_EVENTS = 6  # in one object
+MOST_EVENTS = 6  # in one batch of the present
+EVENTS_A_BATCH = 500  # of the meantime
 SHARE_NEWCOMERS = 0.25
+RENEWAL_PER_VISIT = 0.03  # of subscribers: their payment falls due
 WARM_UP_MS = 600_000  # visits that began before we did are under way
 
 
@@ -71,7 +75,10 @@ class Live:
             self._next_visit_ms += 1 + int(self._rng.expovariate(1 / SECONDS_BETWEEN_VISITS) * 1000)
 
     def _visit(self, visitor: Visitor, at_ms: int) -> None:
-        for line in visit(visitor, at_ms, self._site, self._rng):
+        made = visit(visitor, at_ms, self._site, self._rng)
+        if visitor.subscribed and self._rng.random() < RENEWAL_PER_VISIT:
+            made.append(renewal(visitor, at_ms, self._rng))
+        for line in made:
             heapq.heappush(self._waiting, line)
 
     def _visitor(self) -> Visitor:
@@ -81,22 +88,40 @@ class Live:
         return visitor
 
 
-def run(plan: Plan, data: Path, stop: threading.Event, clock: Callable[[], float] = time.time) -> int:
-    """Write objects to `data/landing` until `stop` is set; returns how many. The object under way is finished."""
-    landing = data / "landing"
+def run(plan: Plan, state: State, post: Post, stop: threading.Event, clock: Callable[[], float] = time.time) -> int:
+    """Send events until `stop` is set; returns how many the collector has stored. A batch under way is not split.
+
+    How far it came is noted in the state database, so that what is made up the next time begins there.
+    """
     start_ms = int(clock() * 1000)
     site = Live(plan, start_ms)
-    rng = Random(f"{plan.seed}/live objects/{start_ms}")
-    newest_ms = objects.newest_ms(landing) or plan.end_ms
-    written = 0
-    for _ in objects.put_hours(landing, site.since(min(newest_ms + 1, start_ms)), rng, landed_ms=start_ms):
-        written += 1
-        if stop.is_set():
-            return written
-    while not stop.wait(rng.uniform(*SECONDS_BETWEEN_OBJECTS)):
-        now_ms = int(clock() * 1000)
-        lines = site.until(now_ms)
-        if lines:
-            objects.put(landing, object_key(now_ms, rng.getrandbits), (line for _, line in lines))
-            written += 1
-    return written
+    rng = Random(f"{plan.seed}/live batches/{start_ms}")
+    sent = 0
+    for lines in _batches(site, min(max(plan.end_ms, _reached_ms(state)), start_ms)):
+        if not post.send([line for _, line in lines]):
+            return sent
+        sent += len(lines)
+        _reach(state, lines)
+    while not stop.wait(rng.uniform(*SECONDS_BETWEEN_BATCHES)):
+        lines = site.until(int(clock() * 1000))
+        if lines and post.send([line for _, line in lines]):
+            sent += len(lines)
+            _reach(state, lines)
+    return sent
+
+
+def _batches(site: Live, from_ms: int) -> Iterator[list[Line]]:
+    """What happened meanwhile, in batches."""
+    meanwhile = site.since(from_ms)
+    while lines := list(islice(meanwhile, EVENTS_A_BATCH)):
+        yield lines
+
+
+def _reached_ms(state: State) -> int:
+    """Up to when (Unix ms) the demo's live events have been sent; 0 when they never were."""
+    return int((state.told(NOTE) or {}).get("until_ms", 0))
+
+
+def _reach(state: State, lines: list[Line]) -> None:
+    last_ms = lines[-1][0]
+    state.tell(NOTE, {"until_ms": str(last_ms + 1)}, datetime.fromtimestamp(last_ms / 1000, UTC))

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from random import Random
 
-from pipeline.landing import SUFFIX, object_key, write_object
+from pipeline.landing import object_key, write_object
 
 _HOUR_MS = 3_600_000
 
@@ -21,25 +21,10 @@ def put(landing: Path, key: str, lines: Iterable[bytes]) -> Path:
     return write_object(landing, key, gzip.compress(b"".join(line + b"\n" for line in lines), compresslevel=6, mtime=0))
 
 
-def put_hours(
-    landing: Path, lines: Iterable[Line], rng: Random, landed_ms: int | None = None
-) -> Iterator[tuple[int, int]]:
-    """Write lines, in the order received, as one object an hour; yields each one's last time (Unix ms) and length.
-
-    `landed_ms` keys them by when they land if that is later: a pipeline that runs looks into the latest hours only.
-    """
+def put_hours(landing: Path, lines: Iterable[Line], rng: Random) -> Iterator[tuple[int, int]]:
+    """Write lines, in the order received, as one object an hour; yields each one's last time (Unix ms) and length."""
     for _, hour in groupby(lines, key=lambda line: line[0] // _HOUR_MS):
         received = list(hour)
         last_ms = received[-1][0]
-        put(landing, object_key(landed_ms or last_ms, rng.getrandbits), (line for _, line in received))
+        put(landing, object_key(last_ms, rng.getrandbits), (line for _, line in received))
         yield last_ms, len(received)
-
-
-def newest_ms(landing: Path) -> int | None:
-    """When the landing folder's newest object was received (Unix ms), by its key; None without any."""
-    times = (path.name.partition("-")[0] for path in _newest_hour(landing).glob(f"*{SUFFIX}"))
-    return max(map(int, times), default=None)
-
-
-def _newest_hour(landing: Path) -> Path:
-    return max(landing.glob("v1/dt=*/hh=*"), default=landing)

@@ -30,7 +30,7 @@
   const announce = (name, detail = {}) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
   function announceModal(name) {
-    announce('PelcroModalDisplay', { modalName: name });
+    announce('PelcroModalDisplay', { modalName: `pelcro-${name.replaceAll(' ', '-')}` });
     window.Pelcro?.insight?.track?.('Modal Displayed', { name });
   }
 
