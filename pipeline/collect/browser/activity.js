@@ -167,6 +167,7 @@
   const settle = (answer, taken) => {
     const { status } = answer;
     for (const name of taken) flying.delete(name);
+    if (!allowed()) return;
     if (!status || /408|429|^5/.test(status)) {
       const failures = pause().failures + 1;
       // Our own back-off doubles from a second to five minutes, less up to a half; the collector may ask for an hour.
@@ -328,6 +329,7 @@
     const { url } = here();
     if (url == current) return;
     current = url;
+    // At once, before the next page's content counts for this one.
     leave();
     clearTimeout(expected);
     expected = setTimeout(safely(() => page()), 100);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event as Gate
+
 import pytest
 from playwright.sync_api import Page
 
@@ -72,6 +74,18 @@ def test_opting_out_forgets_the_reader_until_they_opt_in(collector: Collecting, 
     tab.evaluate("activity.optIn()")
     tab.clock.run_for(1_000)
     assert "userId" not in collector.one("page")
+
+
+def test_opting_out_while_events_are_under_way_leaves_nothing_either(collector: Collecting, tab: Page) -> None:
+    gate = Gate()
+    collector.always = Answer(500, until=gate)
+    tab.goto(collector.page("/"))
+    collector.wait(lambda: collector.begun)
+    tab.evaluate("activity.optOut()")
+    with tab.expect_response(lambda response: response.status == 500):
+        gate.set()
+    tab.evaluate("new Promise((done) => setTimeout(done))")  # the script has heard of it, too
+    assert kept(tab) == {"activity.consent": "false"}
 
 
 def test_what_the_site_keeps_itself_is_left_alone(collector: Collecting, tab: Page) -> None:

@@ -83,6 +83,20 @@ def test_leaving_tells_how_far_and_how_long_one_read(collector: Collecting, tab:
     assert left["type"] == "track"
 
 
+def test_the_next_pages_content_does_not_count_for_the_one_before(collector: Collecting, tab: Page) -> None:
+    tab.goto(collector.page("/long", body=LONG))
+    tab.mouse.wheel(0, 1780)
+    tab.wait_for_function("scrollY == 1780")
+    tab.wait_for_timeout(250)  # the next scroll event is heard again
+    tab.evaluate("""() => {
+        history.pushState({}, '', '/short')
+        document.body.innerHTML = 'short'
+        scrollTo(0, 0)
+    }""")
+    collector.views(2)
+    assert 50 <= collector.one("Page Left")["properties"]["scroll_percent"] <= 51
+
+
 def test_what_happens_just_before_leaving_is_sent(collector: Collecting, tab: Page) -> None:
     tab.goto(collector.page("/"))
     # A page that listens for unload is destroyed at once, and its requests with it, but for those that may outlive it.
