@@ -36,8 +36,12 @@ def matching(snapshot: Snapshot, view: View, fields: Iterable[str] = (), *, with
     events = between(snapshot.events, _narrowed(view.bounds(), within))
     named = {*fields, *(filter.field for filter in view.filters if not _by_ids(filter))}
     events = with_people(snapshot, events, named)
-    conditions = [_condition(snapshot, events, *group) for group in _grouped(view.filters)]
-    return events.filter(*conditions) if conditions else events
+    return events.filter(condition(snapshot, events, view.filters)) if view.filters else events
+
+
+def condition(snapshot: Snapshot, events: ir.Table, filters: Iterable[Filter]) -> ir.BooleanValue:
+    """Whether an event passes all of `filters`; `events` has the fields they name. Null counts as no."""
+    return ibis.and_(*(_condition(snapshot, events, *group) for group in _grouped(filters)))
 
 
 def between(events: ir.Table, bounds: Bounds) -> ir.Table:

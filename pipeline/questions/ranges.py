@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import QuestionError
@@ -109,6 +110,38 @@ Range = Preset | Days | Instants
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The instant a day begins. Where midnight comes twice it is the first; where it is skipped, the next instant."""
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+class Change(NamedTuple):
+    """From `since` on, local time is UTC and `offset`; both in microseconds."""
+
+    since: int
+    offset: int
+
+
+def clock_changes(start: datetime, end: datetime, zone: ZoneInfo) -> list[Change]:
+    """How local time follows from UTC in `[start, end)`: at its start, and from each change of the clocks on."""
+
+    def offset(at: datetime) -> int:
+        return (at.astimezone(zone).utcoffset() or timedelta()) // timedelta(microseconds=1)
+
+    changes = [Change(microseconds_of(start), offset(start))]
+    at = start
+    while at < end:
+        later = min(at + timedelta(days=1), end)
+        if offset(later) != changes[-1].offset:
+            before, after = at, later
+            while after - before > timedelta(microseconds=1):
+                middle = before + (after - before) // 2
+                before, after = (middle, after) if offset(middle) == changes[-1].offset else (before, middle)
+            changes.append(Change(microseconds_of(after), offset(after)))
+        at = later
+    return changes
+
+
+def microseconds_of(instant: datetime) -> int:
+    """An instant as microseconds since 1970."""
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def parse_range(name: str | None, start: str | None, end: str | None) -> Range:

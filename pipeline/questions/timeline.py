@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pipeline.questions.functions import SECOND, bucket
 from pipeline.questions.matching import matching
-from pipeline.questions.ranges import Bounds, midnight
+from pipeline.questions.ranges import Bounds, microseconds_of, midnight
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.view import View
 
@@ -116,7 +116,7 @@ def histogram(counted: Timeline, view: View) -> tuple[Bar, ...]:
     They cover the view's range and sum to its total. `counted` is by quarter hour.
     """
     edges = _edges(view)
-    inner = np.array([_microseconds(edge) for edge in edges[1:-1]], dtype=np.int64)
+    inner = np.array([microseconds_of(edge) for edge in edges[1:-1]], dtype=np.int64)
     # A bucket lies wholly in one bar, since edges are quarter hours but for the first and the last.
     bar = np.searchsorted(inner, counted.buckets * counted.width, side="right")
     counts = np.bincount(bar, weights=counted.counts, minlength=len(edges) - 1).astype(np.int64)
@@ -136,7 +136,3 @@ def _edges(view: View) -> list[datetime]:
 
 def _at(microseconds: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
-
-
-def _microseconds(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

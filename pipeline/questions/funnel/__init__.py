@@ -1,0 +1,28 @@
+"""Funnels: who came how far, by the rules in docs/semantics.md.
+
+funnel = Funnel.parse(spec, now=…, zone=…)
+answer = measure(snapshot, funnel)
+people(snapshot, answer, "dropped:2")
+"""
+
+from __future__ import annotations
+
+from pipeline.questions.funnel.answer import Answer, Bin, Entered, Part, StepAnswer
+from pipeline.questions.funnel.measure import all_journeys, measure
+from pipeline.questions.funnel.people import Group, people
+from pipeline.questions.funnel.spec import Exclusion, Funnel, Step
+
+__all__ = [
+    "Answer",
+    "Bin",
+    "Entered",
+    "Exclusion",
+    "Funnel",
+    "Group",
+    "Part",
+    "Step",
+    "StepAnswer",
+    "all_journeys",
+    "measure",
+    "people",
+]

@@ -1,0 +1,232 @@
+"""How far each person came: the one place where a funnel's rules are carried out ("Funnels" in docs/semantics.md).
+
+The rows of many people, sorted by person, time and event id, are worked on as whole columns. For a depth k the search
+goes backwards: an event of step k ends a sequence; an event of step j can be part of one when the first later event
+of step j+1 that can be is near enough. That next one is always the earliest possible, so the chain from an entry is
+the earliest possible, too, and the first entry whose chain ends within the window is the one that counts.
+
+What columns cannot say (different steps at one instant, one event for several steps in any order) is rare, and is
+searched person by person in `pipeline.questions.funnel.instants`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.questions.funnel.instants import Happened, Rules, any_order, in_order
+
+Numbers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_NEVER = np.iinfo(np.int64).max
+NONE = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Events of many people, sorted by person, time and event id; a person's rows lie together.
+
+    `person` numbers people from 0 without gaps; `at` is in microseconds; bit j of `steps` says that the event matches
+    step j+1, bit x of `barred` that it matches exclusion x; `breaks` that it breaks a strict sequence.
+    """
+
+    person: Numbers
+    at: Numbers
+    steps: Numbers
+    barred: Numbers
+    breaks: Flags
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def take(self, chosen: Numbers | Flags) -> Rows:
+        """Those at these places, or those flagged."""
+        return Rows(self.person[chosen], self.at[chosen], self.steps[chosen], self.barred[chosen], self.breaks[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Journeys:
+    """For each person, by number: how deep they came, and the rows of the sequence that counts.
+
+    `sequence` has a row per person and a column per step: positions in the `Rows`, `NONE` beyond the depth.
+    """
+
+    depth: Numbers
+    sequence: Numbers
+
+
+def journeys(rows: Rows, people: int, rules: Rules) -> Journeys:
+    """The journeys of people 0 to `people` - 1."""
+    found = Journeys(np.zeros(people, np.int64), np.full((people, rules.steps), NONE, np.int64))
+    intricate = _intricate(rows, people, rules)
+    plain = ~intricate[rows.person]
+    if rules.order == "any":
+        _any(rows, np.flatnonzero(plain), rules, found)
+    else:
+        _ordered(rows, np.flatnonzero(plain), rules, found)
+    _searched(rows, np.flatnonzero(~plain), rules, found)
+    return found
+
+
+def _intricate(rows: Rows, people: int, rules: Rules) -> Flags:
+    """Which people have events that only a search can tell apart."""
+    intricate = np.zeros(people, np.bool_)
+    matched = rows.steps != 0
+    if rules.order == "any":
+        intricate[rows.person[(rows.steps & (rows.steps - 1)) != 0]] = True
+        return intricate
+    _mark_instants(intricate, rows.take(matched))
+    if any(before - after > 1 for _, after, before in rules.exclusions):
+        # One instant's exclusion and step: it lies between the steps around, yet between no two that follow.
+        both = rows.take(matched | (rows.barred != 0))
+        _mark_instants(intricate, replace(both, steps=np.where(both.barred != 0, -both.steps - 1, both.steps)))
+        intricate[rows.person[matched & (rows.barred != 0)]] = True
+    return intricate
+
+
+def _mark_instants(marked: Flags, rows: Rows) -> None:
+    """Mark people with events of one instant that match different steps."""
+    together = (rows.person[1:] == rows.person[:-1]) & (rows.at[1:] == rows.at[:-1])
+    marked[rows.person[1:][together & (rows.steps[1:] != rows.steps[:-1])]] = True
+
+
+def _ordered(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None:
+    """Ordered and strict, for the rows at `places`, from the deepest depth to the first, who is found drops out."""
+    for depth in range(rules.steps, 0, -1):
+        places = places[found.depth[rows.person[places]] == 0]
+        if not len(places):
+            return
+        here = rows.take(places)
+        chain = _chain(here, depth, rules)
+        entries = _entries(here, rules) & (chain.end - here.at <= rules.window) & (chain.end != _NEVER)
+        firsts = _first_of_each(here.person, np.flatnonzero(entries))
+        people = here.person[firsts]
+        found.depth[people] = depth
+        for step in range(depth):
+            found.sequence[people, step] = places[firsts]
+            if step + 1 < depth:
+                firsts = chain.next[step][firsts]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chain:
+    """For each row as an event of step 1: when the earliest sequence from it ends (`_NEVER`), and, for each step,
+    the next row of that sequence."""
+
+    end: Numbers
+    next: list[Numbers]
+
+
+def _chain(rows: Rows, depth: int, rules: Rules) -> _Chain:
+    end = np.where(_has(rows.steps, depth), rows.at, _NEVER)
+    following: list[Numbers] = []
+    for step in range(depth - 1, 0, -1):
+        after = _at_or_after(end != _NEVER)[1:]
+        near = np.minimum(after, len(rows) - 1)
+        reached = (
+            _has(rows.steps, step)
+            & (after < len(rows))
+            & (rows.person[near] == rows.person)
+            & (rows.at[near] <= _limit(rows, step, depth, rules))
+        )
+        end = np.where(reached, end[near], _NEVER)
+        following.insert(0, near)
+    return _Chain(end, following)
+
+
+def _limit(rows: Rows, step: int, depth: int, rules: Rules) -> Numbers:
+    """The latest time of step + 1 after an event of `step`: the first later instant that breaks the sequence."""
+    barring = np.zeros(len(rows), np.bool_)
+    if rules.order == "strict":
+        barring |= rows.breaks
+    for number, after, before in rules.exclusions:
+        if after <= step < before <= depth:
+            barring |= _has(rows.barred, number + 1)
+    if not barring.any():
+        return np.full(len(rows), _NEVER)
+    later = _at_or_after(barring)[_end_of_instant(rows)]
+    near = np.minimum(later, len(rows) - 1)
+    return np.where((later < len(rows)) & (rows.person[near] == rows.person), rows.at[near], _NEVER)
+
+
+def _entries(rows: Rows, rules: Rules) -> Flags:
+    """Where a sequence may begin."""
+    first_step = (rows.steps != 0) if rules.order == "any" else _has(rows.steps, 1)
+    entries = first_step & (rows.at >= rules.start) & (rows.at < rules.stop)
+    if rules.first_entry_only:
+        firsts = _first_of_each(rows.person, np.flatnonzero(entries))
+        entries = np.zeros(len(rows), np.bool_)
+        entries[firsts] = True
+    return entries
+
+
+def _any(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None:
+    """Any order, where each event matches one step: from each entry the earliest event of every step."""
+    here = rows.take(places)
+    entries = np.flatnonzero(_entries(here, rules))
+    if not len(entries):
+        return
+    nearest = np.empty((len(entries), rules.steps), np.int64)
+    for step in range(rules.steps):
+        after = _at_or_after(_has(here.steps, step + 1))[entries]
+        near = np.minimum(after, len(here) - 1)
+        reached = (
+            (after < len(here))
+            & (here.person[near] == here.person[entries])
+            & (here.at[near] - here.at[entries] <= rules.window)
+        )
+        nearest[:, step] = np.where(reached, near, len(here))
+    nearest.sort(axis=1)  # by place, which is by time
+    depth = (nearest < len(here)).sum(axis=1)
+    best = np.lexsort((entries, -depth, here.person[entries]))
+    best = best[_first_of_each(here.person[entries], best, sorted_already=True)]
+    people = here.person[entries[best]]
+    found.depth[people] = depth[best]
+    reached = nearest[best] < len(here)
+    found.sequence[people] = np.where(reached, places[np.minimum(nearest[best], len(here) - 1)], NONE)
+
+
+def _searched(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None:
+    """The intricate people, one by one."""
+    if not len(places):
+        return
+    starts = np.flatnonzero(np.diff(rows.person[places], prepend=-1))
+    for start, stop in zip(starts, [*starts[1:], len(places)], strict=True):
+        of_one = places[start:stop]
+        events = [
+            Happened(int(rows.at[place]), int(rows.steps[place]), int(rows.barred[place]), bool(rows.breaks[place]))
+            for place in of_one
+        ]
+        sequence = any_order(events, rules) if rules.order == "any" else in_order(events, rules)
+        person = int(rows.person[of_one[0]])
+        found.depth[person] = len(sequence)
+        found.sequence[person, : len(sequence)] = of_one[list(sequence)]
+
+
+def _has(bits: Numbers, number: int) -> Flags:
+    """Whether bit `number` (from 1) is set."""
+    flags: Flags = bits & (1 << (number - 1)) != 0
+    return flags
+
+
+def _at_or_after(flags: Flags) -> Numbers:
+    """For each place, and for the one past the last: the first flagged place from there on; their number if none."""
+    size = len(flags)
+    places = np.append(np.where(flags, np.arange(size), size), size)
+    return np.minimum.accumulate(places[::-1])[::-1]
+
+
+def _end_of_instant(rows: Rows) -> Numbers:
+    """For each row: the place after the last row of the same person and instant."""
+    changes = (rows.person[1:] != rows.person[:-1]) | (rows.at[1:] != rows.at[:-1])
+    return _at_or_after(np.append(changes, True))[:-1] + 1
+
+
+def _first_of_each(person: Numbers, places: Numbers, *, sorted_already: bool = False) -> Numbers:
+    """Of `places`, which are sorted by person, the first of each person; or, of an ordering, where it lies in it."""
+    of = person[places]
+    firsts = np.flatnonzero(np.diff(of, prepend=-1))
+    return firsts if sorted_already else places[firsts]
