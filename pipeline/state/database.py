@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, MetaData, create_engine, event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import CreateTable
 
 from pipeline.errors import ActivityError
 
@@ -20,7 +21,9 @@ def open_database(folder: Path) -> Engine:
     engine = create_engine(f"sqlite:///{folder / 'state.sqlite'}", connect_args={"timeout": 10})
     event.listen(engine, "connect", _use_wal)
     try:
-        METADATA.create_all(engine)
+        with engine.begin() as con:
+            for table in METADATA.sorted_tables:  # by SQLite's own check: several processes may start at once
+                con.execute(CreateTable(table, if_not_exists=True))
     except OperationalError as error:
         raise ActivityError(
             f"The state database in {folder} cannot be opened: {error.orig}.", hint="Is the folder writable?"

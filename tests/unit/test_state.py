@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,3 +64,20 @@ def test_the_pages_read_what_the_pipeline_told_last(tmp_path: Path) -> None:
     State(tmp_path).tell("geo", {"state": "corrupt"}, NOW)
     State(tmp_path).tell("geo", {"state": "ready"}, NOW)
     assert State(tmp_path).told("geo") == {"state": "ready"}
+
+
+def test_several_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    """Collectors that an orchestrator starts together: each makes what is missing."""
+    together = threading.Barrier(6)
+
+    def open_each(_: int) -> int:
+        opened = 0
+        for number in range(10):
+            folder = tmp_path / str(number)
+            folder.mkdir(exist_ok=True)
+            together.wait(30)
+            opened += State(folder).keys.all() == ()
+        return opened
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(open_each, range(6))) == [10] * 6
