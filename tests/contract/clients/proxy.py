@@ -36,19 +36,39 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request that carried events. `status` is the collector's answer, None when it was not asked."""
+    """One request that carried events.
+
+    `status` is the collector's answer, None when it was not asked; `retry_after` (seconds) what the client was told.
+    """
 
     at: datetime
-    path: str
-    headers: dict[str, str]
     events: tuple[dict[str, Any], ...]
     fault: Fault
     status: int | None
+    retry_after: int | None
 
     @property
     def delivered(self) -> bool:
         """Whether the client was told that its events are safe."""
         return self.status == 200 and self.fault is Fault.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+# What a page may read of an answer that is not of its own site, as the collector allows it.
+_READABLE = {"access-control-allow-origin": "*", "access-control-expose-headers": "Retry-After"}
+_TOO_FAST = b'{"success": false, "code": "key.rate", "message": "Too many events in a second. Send them again later."}'
+_REFUSALS = {
+    Fault.ERROR: Answer(500, {**_READABLE, "content-type": "text/plain"}, b"Internal Server Error"),
+    Fault.LIMIT: Answer(
+        429, {**_READABLE, "content-type": "application/json", "retry-after": str(RETRY_AFTER)}, _TOO_FAST
+    ),
+}
 
 
 class Proxy:
@@ -91,16 +111,14 @@ class Proxy:
             self.attempts.append(attempt)
             self._changed.notify_all()
 
-    def forward(
-        self, method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], bytes]:
-        """The collector's answer: status, headers, body."""
+    def forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        """The collector's answer."""
         connection = HTTPConnection(self._upstream, timeout=30)
         try:
             connection.request(method, path, body, {**headers, "X-Forwarded-For": self.address})
             response = connection.getresponse()
-            answer = response.read()
-            return response.status, {name.lower(): value for name, value in response.getheaders()}, answer
+            told = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, told, response.read())
         finally:
             connection.close()
 
@@ -118,49 +136,38 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
+            came = datetime.now(UTC)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers, came = dict(self.headers.items()), datetime.now(UTC)
             events = events_in(body)
             fault = proxy.fault_for(events) if events else Fault.NONE
             answer = None
             if fault in (Fault.NONE, Fault.UNHEARD):
-                answer = proxy.forward(self.command, self.path, headers, body)
+                answer = proxy.forward(self.command, self.path, dict(self.headers.items()), body)
+            status = answer.status if answer else None
+            if fault is not Fault.NONE:
+                answer = _REFUSALS.get(fault)
             if events:
-                status = answer[0] if answer else None
-                proxy.note(Attempt(came, self.path, headers, events, fault, status))
+                retry_after = answer.headers.get("retry-after") if answer else None
+                proxy.note(Attempt(came, events, fault, status, int(retry_after) if retry_after else None))
             with suppress(ConnectionError):  # a page that was left does not wait for answers
-                self._finish(fault, answer)
+                self._finish(answer)
 
         do_GET = do_OPTIONS = do_POST
 
-        def _finish(self, fault: Fault, answer: tuple[int, dict[str, str], bytes] | None) -> None:
+        def _finish(self, answer: Answer | None) -> None:
             self.close_connection = True
-            if fault in (Fault.DROPPED, Fault.UNHEARD):
+            if answer is None:
                 return
-            if fault is not Fault.NONE:
-                answer = _refusal(fault, self.headers.get("Origin", "*"))
-            assert answer is not None
-            status, headers, body = answer
-            self.send_response_only(status)
-            for name, value in headers.items():
+            self.send_response_only(answer.status)
+            for name, value in answer.headers.items():
                 if name not in _HOP_BY_HOP:
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(answer.body)))
             self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(answer.body)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
     return Handler
-
-
-def _refusal(fault: Fault, origin: str) -> tuple[int, dict[str, str], bytes]:
-    """A 500 as a load balancer says it; a 429 as the collector does."""
-    cors = {"access-control-allow-origin": origin, "access-control-expose-headers": "Retry-After"}
-    if fault is Fault.ERROR:
-        return 500, {**cors, "content-type": "text/plain"}, b"Internal Server Error"
-    text = {"success": False, "code": "key.too_fast", "message": "Too many events in a second; send again later."}
-    more = {"content-type": "application/json", "retry-after": str(RETRY_AFTER)}
-    return 429, {**cors, **more}, json.dumps(text).encode()

@@ -7,13 +7,13 @@ fault. What is asserted of the lake is derived from what the proxy saw, so of wh
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 
-from tests.contract.clients.clients import ARTICLE, CLIENTS
-from tests.contract.clients.proxy import RETRY_AFTER, Attempt, Fault
+from tests.contract.clients.clients import ARTICLE, CLIENTS, OpenPage
+from tests.contract.clients.proxy import Attempt, Fault
 from tests.contract.clients.rounds import TYPES, Outcome, Told
 
 NAMES = [client.name for client in CLIENTS]
@@ -52,9 +52,13 @@ def test_a_client_sends_again_what_failed_under_the_same_message_id(outcome: Out
 
 
 @pytest.mark.parametrize("name", [client.name for client in CLIENTS if client.waits and client.resends])
-def test_retry_after_is_waited_for(outcome: Outcome, name: str) -> None:
-    for refused, again in _resent(outcome.told[name], Fault.LIMIT):
-        assert again.at - refused.at >= timedelta(seconds=RETRY_AFTER * 0.95)
+@pytest.mark.parametrize("played", ["outcome", "hurried"])
+def test_retry_after_is_waited_for(request: pytest.FixtureRequest, played: str, name: str) -> None:
+    outcome: Outcome = request.getfixturevalue(played)
+    refused = _refused(outcome.told[name])
+    assert refused
+    for attempt, again in refused:
+        assert again.at - attempt.at >= timedelta(seconds=0.95 * (attempt.retry_after or 0))
 
 
 @pytest.mark.parametrize("name", SENT_ONCE)
@@ -106,13 +110,13 @@ def test_a_servers_word_on_reader_and_page_counts(outcome: Outcome, name: str) -
 
 @pytest.mark.parametrize("name", IN_BROWSERS)
 def test_a_browsers_own_address_and_page_count(outcome: Outcome, name: str) -> None:
-    told = outcome.told[name]
+    told, page = outcome.told[name], _page(outcome, name)
     if name != "activity-js":
         assert all(told.sender.claimed_address in str(event) for event in told.sent.values()), "no page lied"
     for row in told.rows:
         assert row["ip"] == told.sender.proxy.address
         assert row["device"] == "Desktop"
-        assert row["url"] == told.sender.at.url
+        assert row["url"] == page.url
         assert row["path"] == f"/news/{told.sender.client.runs}"
         assert row["title"] == "Council votes to keep the ferry"
         assert (row["utm_source"], row["utm_campaign"]) == ("letter", "autumn")
@@ -127,9 +131,8 @@ def test_the_visitor_and_the_customer_are_one_person(outcome: Outcome, name: str
 
 @pytest.mark.parametrize("name", IN_BROWSERS)
 def test_a_page_asks_only_its_site_and_the_collector(outcome: Outcome, name: str) -> None:
-    told = outcome.told[name]
-    page = told.sender.at
-    assert {"/".join(url.split("/")[:3]) for url in page.asked} == {outcome.site, told.sender.proxy.url}
+    page, collector = _page(outcome, name), outcome.told[name].sender.proxy.url
+    assert {"/".join(url.split("/")[:3]) for url in page.asked} == {outcome.site, collector}
     assert page.errors == []
 
 
@@ -156,7 +159,13 @@ def test_the_ledger_counts_every_copy(request: pytest.FixtureRequest, played: st
         assert totals.duplicate >= len(RESENDING) * len(TYPES), "nothing was sent twice, so nothing was proven"
 
 
-def _ids(attempts: object) -> set[str]:
+def _page(outcome: Outcome, name: str) -> OpenPage:
+    page = outcome.told[name].sender.at
+    assert isinstance(page, OpenPage)
+    return page
+
+
+def _ids(attempts: Iterable[Attempt]) -> set[str]:
     return {event["messageId"] for attempt in attempts for event in attempt.events}
 
 
@@ -165,10 +174,13 @@ def _first_and_last(told: Told, id: str) -> tuple[Attempt, Attempt]:
     return attempts[0], attempts[-1]
 
 
-def _resent(told: Told, fault: Fault) -> list[tuple[Attempt, Attempt]]:
-    """Each attempt that met `fault`, with the next attempt at its first event."""
+def _refused(told: Told) -> list[tuple[Attempt, Attempt]]:
+    """Each attempt that was told to come again later, and the next one that brought any of its events."""
+    attempts = told.attempts
     found = []
-    for id in _ids(attempt for attempt in told.attempts if attempt.fault is fault):
-        tries = [attempt for attempt in told.attempts if any(event["messageId"] == id for event in attempt.events)]
-        found += [(one, next) for one, next in pairwise(tries) if one.fault is fault]
+    for number, attempt in enumerate(attempts):
+        later = (other for other in attempts[number + 1 :] if _ids([attempt]) & _ids([other]))
+        again = next(later, None)
+        if attempt.retry_after and again:
+            found.append((attempt, again))
     return found

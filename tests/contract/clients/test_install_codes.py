@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from pipeline.snippet import snippet
 from pipeline.state import KINDS, Kind
 from tests.browser import find
 from tests.contract.clients import collector
-from tests.contract.clients.install import FOLDER, node
+from tests.contract.clients.install import FOLDER, node_program
 from tests.contract.clients.proxy import Attempt, Proxy
 from tests.contract.clients.site import Site
 
@@ -91,12 +91,12 @@ def _browse(place: Place, code: Code, proxy: Proxy, head: str) -> None:
 def _run(code: Code, language: str) -> None:
     command = {
         "Python": [sys.executable, "-"],
-        "Node": [str(node()), "--input-type=module", "-"],
+        "Node": [node_program(), "--input-type=module", "-"],
         "Shell": [shutil.which("sh") or "sh"],
     }[language]
     done = subprocess.run(command, input=code.text, cwd=FOLDER, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def _delivered(attempts: list[Attempt]) -> bool:
+def _delivered(attempts: Sequence[Attempt]) -> bool:
     return any(attempt.delivered for attempt in attempts)
