@@ -64,11 +64,12 @@ class Stamp:
         """What this event lacks and the request says: its type, when it was sent, and which clock its time is of.
 
         By `sentAt` and `originalTimestamp` the pipeline corrects the client's clock ("An event", docs/semantics.md).
+        The batch's `sentAt` is over an event's own: rudder-sdk-node renews only the batch's when it sends again.
         """
         told: dict[str, Any] = {}
         if self.type is not None and not value.get("type"):
             told["type"] = self.type
-        if value.get("sentAt") is None and _is_time(sent_at):
+        if value.get("sentAt") != sent_at and _is_time(sent_at):
             told["sentAt"] = sent_at
         if value.get("originalTimestamp") is None and _is_time(value.get("timestamp")):
             told["originalTimestamp"] = value["timestamp"]

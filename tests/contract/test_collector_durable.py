@@ -572,6 +572,9 @@ def _send_clocks(send: Callable[..., None]) -> None:
     then = now - timedelta(minutes=1)
     send({"sentAt": now.isoformat(), "batch": [track("clock-original", originalTimestamp=then.isoformat())]})
     send({"sentAt": now.isoformat(), "batch": [track("clock-timestamp", timestamp=then.isoformat())]})
+    first = then.isoformat()
+    again = track("clock-sent-again", originalTimestamp=first, sentAt=first)
+    send({"sentAt": now.isoformat(), "batch": [again]})
     ms = int(now.timestamp() * 1000)
     send({"sentAt": ms, "batch": [track("clock-ms", timestamp=ms - 60_000)]})
     send(track("clock-single", timestamp=then.isoformat(), sentAt=now.isoformat()), path="/v1/t")
@@ -611,7 +614,9 @@ def test_no_client_sets_what_the_collector_alone_knows(played: Played, message_i
     assert told["began"] - timedelta(seconds=1) <= row["received_at"] <= told["ended"]
 
 
-@pytest.mark.parametrize("message_id", ["clock-original", "clock-timestamp", "clock-ms", "clock-single"])
+@pytest.mark.parametrize(
+    "message_id", ["clock-original", "clock-timestamp", "clock-sent-again", "clock-ms", "clock-single"]
+)
 def test_a_wrong_clock_is_corrected(played: Played, message_id: str) -> None:
     row = played[2].row(message_id)
     age = row["received_at"] - row["occurred_at"]
