@@ -14,7 +14,7 @@ function moreOf(item, data) {
 function row(item, data, act) {
   const on = item.id === data.selected;
   const pick = el('button', { class: 'pick', type: 'button', role: 'radio', 'aria-checked': String(on) }, el('span', { class: 'mark' }), el('span', { class: 'name', text: item.name }),
-    el('span', { class: 'badge', text: item.kind === 'server' ? 'Server' : 'Web' }), item.demo ? el('span', { class: 'badge', text: 'Demo' }) : null);
+    el('span', { class: 'badge', text: item.kind === 'server' ? 'Server' : 'Web' }));
   const revoke = iconButton('trash', `Revoke ${item.name}`, (event) => { event.stopPropagation(); act({ do: 'revoke', id: item.id, at: Date.now() }); });
   const said = el('span', { class: `said num ${item.state}` }, el('i'), item.said);
   return el('div', { class: on ? 'key on' : 'key', on: on ? {} : { click: () => act({ do: 'pick', id: item.id }) } }, pick, said, revoke, on ? moreOf(item, data) : null);

@@ -28,14 +28,17 @@ _KINDS: dict[str, Kind] = {"Web pages": "browser", "Servers": "server"}
 _LONG_AGO = 60.0  # seconds without an event, after which a key is no longer "sending"
 
 
-def chosen(keys: tuple[WriteKey, ...]) -> WriteKey | None:
-    """The key the URL names, else the newest that is not the demo's; None while there is none or one is being made."""
-    if _NEW in st.query_params:
-        return None
-    named = st.query_params.get(_KEY)
+def own_keys() -> tuple[WriteKey, ...]:
+    """The keys in use, newest first, but for the demo's, which nobody needs to look after."""
     demo = demo_sources()
-    found = [key for key in keys if key.id == named] or [key for key in keys if key.source not in demo]
-    return found[0] if found else None
+    return tuple(key for key in product().state.keys.all() if key.source not in demo)
+
+
+def chosen(keys: tuple[WriteKey, ...]) -> WriteKey | None:
+    """The key the URL names, else the newest; None while there is none or one is being made."""
+    if _NEW in st.query_params or not keys:
+        return None
+    return next((key for key in keys if key.id == st.query_params.get(_KEY)), keys[0])
 
 
 def secret_of(key: WriteKey | None) -> str | None:
@@ -48,14 +51,12 @@ def secret_of(key: WriteKey | None) -> str | None:
 
 def draw_keys(keys: tuple[WriteKey, ...], current: WriteKey | None, again: Callable[[], None]) -> None:
     """The keys, the one in hand open. `again` runs the whole page once more, when another one is picked."""
-    demo, now = demo_sources(), clock()
     data = {
-        # The reader's own first.
-        "keys": [_record(key, now) for key in sorted(keys, key=lambda key: key.source in demo)],
+        "keys": [_record(key, clock()) for key in keys],
         "selected": current.id if current else None,
         "text": secret_of(current),
         "told_once": bool(current and current.kind == "server" and secret_of(current)),
-        "making": _NEW in st.query_params or not keys,
+        "making": _NEW in st.query_params,
     }
 
     def acted(action: Action) -> None:
@@ -81,7 +82,6 @@ def _record(key: WriteKey, now: datetime) -> dict[str, Any]:
         "source": key.source,
         "kind": key.kind,
         "origins": list(key.origins),
-        "demo": key.source in demo_sources(),
         "state": "none" if key.last_event_at is None else "quiet" if quiet else "sending",
         "said": _said(key, now),
     }

@@ -10,7 +10,7 @@ from pages.parts.collector import collector, demo_sources
 from pages.parts.component import mount
 from pages.parts.notice import explained, notice
 from pages.parts.serving import product
-from pages.parts.writekeys import chosen, draw_form, draw_keys, secret_of
+from pages.parts.writekeys import chosen, draw_form, draw_keys, own_keys, secret_of
 from pipeline.state import WriteKey
 
 _EVERY = 3.0  # seconds between two looks at what the keys have received
@@ -19,7 +19,7 @@ _AGAIN = "install_again"
 
 def page() -> None:
     with explained("problem"):
-        keys = product().state.keys.all()
+        keys = own_keys()
         key = chosen(keys)
         st.html(_TITLE)
         left, right = st.columns((1.75, 1), gap="medium")
@@ -54,7 +54,7 @@ def draw_key(keys: tuple[WriteKey, ...], key: WriteKey | None) -> None:
 @st.fragment(run_every=_EVERY)
 def key_list() -> None:
     """The keys and what each has received, up to date; another choice concerns the whole page."""
-    keys = product().state.keys.all()
+    keys = own_keys()
     draw_keys(keys, chosen(keys), lambda: st.session_state.update({_AGAIN: True}))
     if st.session_state.pop(_AGAIN, False):
         st.rerun()
@@ -96,7 +96,12 @@ def draw_demo() -> None:
         )
         st.code("python -m pipeline demo --remove", language="bash")
         if product().settings.mount_collector:
-            st.html('<a class="quiet" href="/demo-site/" target="_self">Open the demo’s news site</a>')
+            st.html(_TRY_IT)
 
+
+_TRY_IT = (
+    '<p class="aside">No site at hand? Read on <a href="/demo-site/" target="_self">the demo’s news site</a>: it has '
+    "the snippet, and you appear in Activity.</p>"
+)
 
 page()

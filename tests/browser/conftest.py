@@ -31,8 +31,8 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[Server]:
-    """A fresh dashboard process, as a user starts it."""
+def serving(data: Path, **settings: str) -> Iterator[Server]:
+    """A fresh dashboard process, as a user starts it; `settings` are environment variables."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -40,7 +40,7 @@ def serving(data: Path) -> Iterator[Server]:
     log = data / "server.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, "ACTIVITY_DATA": str(data)}
+            command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, "ACTIVITY_DATA": str(data), **settings}
         )
     try:
         _await(f"http://localhost:{port}/_stcore/health", process, log)

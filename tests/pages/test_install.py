@@ -165,20 +165,24 @@ def act(page: Page, action: dict[str, Any]) -> Page:
     return Page(page.test.run())
 
 
-def test_keys_say_what_they_have_received_the_readers_own_first(open_install: Open, state: State) -> None:
-    state.tell("demo", {"sources": "harbour-courier billing"}, NOW)
+def test_keys_say_what_they_have_received(open_install: Open, state: State) -> None:
     own = state.keys.make("shop", at=NOW - timedelta(days=1))
     state.keys.count({own.key.id: 1204}, NOW - timedelta(hours=3))
+    received(state, "news")
+    told = open_install("", SCRIPT).given("keys")["keys"]
+    assert [(item["source"], item["state"]) for item in told] == [("news", "sending"), ("shop", "quiet")]
+    assert told[1]["said"] == "1,204 events, last 3 hours ago"
+
+
+def test_the_demos_keys_are_not_the_readers(open_install: Open, state: State) -> None:
+    """A newcomer finds the form, and how the demo stands to what will come in."""
+    state.tell("demo", {"sources": "harbour-courier billing"}, NOW)
     received(state, "harbour-courier")
     page = open_install("", SCRIPT)
-    told = page.given("keys")
-    assert told["selected"] == own.key.id
-    assert [(item["source"], item["demo"], item["state"]) for item in told["keys"]] == [
-        ("shop", False, "quiet"),
-        ("harbour-courier", True, "sending"),
-    ]
-    assert told["keys"][0]["said"] == "1,204 events, last 3 hours ago"
+    assert not page.has("keys")
+    assert page.test.text_input(key="key_name")
     assert any("demo --remove" in code.value for code in page.test.code)
+    assert "/demo-site/" in page.html()
 
 
 def test_without_a_demo_nothing_is_said_of_one(open_install: Open) -> None:

@@ -225,6 +225,7 @@
   see.addEventListener('pointerdown', draw);
 
   function meet() {
+    site.met = '';
     if (visitor.loggedIn) announce('PelcroUserLoaded', visitor.account);
     draw();
     const story = document.querySelector('[data-article]');
