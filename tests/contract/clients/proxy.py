@@ -42,6 +42,8 @@ class Attempt:
     """
 
     at: datetime
+    path: str
+    headers: dict[str, str]  # names in lower case
     events: tuple[dict[str, Any], ...]
     fault: Fault
     status: int | None
@@ -115,7 +117,7 @@ class Proxy:
         """The collector's answer."""
         connection = HTTPConnection(self._upstream, timeout=30)
         try:
-            connection.request(method, path, body, {**headers, "X-Forwarded-For": self.address})
+            connection.request(method, path, body, {**headers, "x-forwarded-for": self.address})
             response = connection.getresponse()
             told = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, told, response.read())
@@ -138,17 +140,21 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             came = datetime.now(UTC)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
             events = events_in(body)
             fault = proxy.fault_for(events) if events else Fault.NONE
             answer = None
             if fault in (Fault.NONE, Fault.UNHEARD):
-                answer = proxy.forward(self.command, self.path, dict(self.headers.items()), body)
+                with suppress(OSError):  # a collector that is gone says nothing
+                    answer = proxy.forward(self.command, self.path, headers, body)
             status = answer.status if answer else None
             if fault is not Fault.NONE:
                 answer = _REFUSALS.get(fault)
             if events:
                 retry_after = answer.headers.get("retry-after") if answer else None
-                proxy.note(Attempt(came, events, fault, status, int(retry_after) if retry_after else None))
+                proxy.note(
+                    Attempt(came, self.path, headers, events, fault, status, int(retry_after) if retry_after else None)
+                )
             with suppress(ConnectionError):  # a page that was left does not wait for answers
                 self._finish(answer)
 

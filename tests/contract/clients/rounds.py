@@ -89,6 +89,8 @@ def play(data: Path) -> Outcome:
         for sender in senders:
             sender.proxy.arm(Fault.NONE)
             sender.at.finish()
+            if sender.client.automatic:
+                assert sender.proxy.wait(_left, PATIENCE), "the page's end was not told"
     return _outcome(data, senders, began, site.url)
 
 
@@ -157,6 +159,13 @@ def _over(attempts: Sequence[Attempt], *, start: int, resends: bool) -> bool:
     known = {event["messageId"] for attempt in attempts[:start] for event in attempt.events}
     done = [attempt for attempt in attempts[start:] if attempt.delivered or not resends]
     return {event["type"] for attempt in done for event in attempt.events if event["messageId"] not in known} >= TYPES
+
+
+def _left(attempts: Sequence[Attempt]) -> bool:
+    """Whether the end of each page view is delivered."""
+    events = {event["messageId"]: event for attempt in attempts if attempt.delivered for event in attempt.events}
+    names = Counter(event.get("event", event["type"]) for event in events.values())
+    return names["Page Left"] == names["page"]
 
 
 def _all_in(attempts: Sequence[Attempt], *, visits: int) -> bool:

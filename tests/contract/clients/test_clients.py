@@ -21,7 +21,34 @@ RESENDING = [client.name for client in CLIENTS if client.resends]
 SENT_ONCE = [client.name for client in CLIENTS if not client.resends]
 ON_SERVERS = [client.name for client in CLIENTS if not client.in_browser]
 IN_BROWSERS = [client.name for client in CLIENTS if client.in_browser]
+# From the client's `sentAt` to the collector's `receivedAt`, on a busy machine; less than most wait to send again.
+SLACK = timedelta(seconds=1.5)
 EVENT = {"page": "Page Viewed", "track": "Article Read", "identify": "Identified"}
+
+
+# "What real clients send" (docs/wire.md): the paths, the type of content they claim, and whether it is gzip.
+BATCH, SINGLE = {"/v1/batch"}, {"/v1/page", "/v1/track", "/v1/identify"}
+WIRE = {
+    "segment-analytics-python": (BATCH, "application/json", False),
+    "rudder-sdk-python": (BATCH, "application/json", True),
+    "segment-analytics-node": (BATCH, "application/json", False),
+    "rudder-sdk-node": (BATCH, "application/x-www-form-urlencoded", True),
+    "segment-analytics-next": ({"/v1/p", "/v1/t", "/v1/i"}, "text/plain", False),
+    "segment-analytics-next-batching": ({"/v1/b"}, "text/plain", False),
+    "rudderstack-analytics-js": (SINGLE, "application/json;charset=UTF-8", False),
+    "rudderstack-analytics-js-beacon": ({"/beacon/v1/batch"}, "text/plain", False),
+    "jitsu-js": ({"/api/s/page", "/api/s/track", "/api/s/identify"}, "application/json", False),
+    "activity-js": ({"/v1/b"}, "text/plain;charset=UTF-8", False),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_client_sends_is_as_documented(outcome: Outcome, name: str) -> None:
+    requests = outcome.told[name].attempts
+    paths, kind, is_gzip = WIRE[name]
+    assert {request.path.partition("?")[0] for request in requests} == paths
+    assert {request.headers["content-type"] for request in requests} == {kind}
+    assert {request.headers.get("content-encoding") == "gzip" for request in requests} == {is_gzip}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,7 +121,7 @@ def test_the_event_happened_when_it_was_sent_first(outcome: Outcome, name: str) 
     for row in told.rows:
         first, last = _first_and_last(told, row["message_id"])
         latest = first if told.sender.client.renews_sent_at else last
-        assert outcome.began <= row["occurred_at"] <= latest.at + timedelta(seconds=0.5)
+        assert outcome.began <= row["occurred_at"] <= latest.at + SLACK
 
 
 @pytest.mark.parametrize("name", ON_SERVERS)
