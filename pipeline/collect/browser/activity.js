@@ -66,11 +66,11 @@
 
   /** The names kept that begin with `start`, sorted. */
   const names = (start) => {
-    let stored = [];
+    const found = Object.keys(memory);
     try {
-      stored = Object.keys(localStorage);
+      found.push(...Object.keys(localStorage));
     } catch {}
-    return [...stored, ...Object.keys(memory)].filter((name) => name.startsWith(start)).sort();
+    return found.filter((name) => name.startsWith(start)).sort();
   };
 
   // ---- Consent
@@ -104,7 +104,7 @@
   /** Queue `event`, to be sent from `due` on. Gives the entry's name. */
   const enqueue = (event, due) => {
     if (bytes(event) > maxBytes) return warn("too large, dropped:", event);
-    const name = "activity.q." + due + "." + ++counter + ours;
+    const name = `activity.q.${due}.${++counter}.${ours}`;
     write(name, event);
     // A queue holds 500 events; beyond, the oldest are dropped.
     for (const oldest of names("activity.q").slice(0, -500)) write(oldest);
@@ -125,16 +125,17 @@
   /** Send what is due, unless another tab is at it or the collector wants time. A page that leaves waits for no tab. */
   const flush = (leaving) => {
     timer = 0;
-    const { until, failures } = pause();
+    const { until, failures, by } = pause();
     // No pause is longer than an hour, unless the clock was set back.
     const paused = until > now() && until < now() + 61 * minute;
     if (paused && (failures || !leaving)) return later(failures ? until - now() : 1e3);
+    const others = paused && by != ours;
     const ready = names("activity.q").filter(
-      (name) => name.split(".")[2] <= now() && !flying.has(name) && (!paused || name.endsWith(ours))
+      (name) => name.split(".")[2] <= now() && !flying.has(name) && (!others || name.endsWith(ours))
     );
     if (!ready[0] || !allowed()) return;
     // While a request is under way, for ten seconds at most, no other tab sends.
-    write("activity.pause", { until: leaving ? 0 : now() + 1e4, failures });
+    if (!others) write("activity.pause", { until: leaving ? 0 : now() + 1e4, failures, by: ours });
     post(ready);
   };
 
@@ -332,7 +333,7 @@
     // At once, before the next page's content counts for this one.
     leave();
     clearTimeout(expected);
-    expected = setTimeout(safely(() => page()), 100);
+    expected = setTimeout(safely(settled), 100);
   };
 
   /** Count the time since the last sign of life, if the reader was there: half a minute later they are gone. */

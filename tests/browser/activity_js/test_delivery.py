@@ -119,6 +119,30 @@ def test_tabs_share_the_queue_without_losing_or_doubling(collector: Collecting, 
     assert len(set(ids(collector.taken))) == 82
 
 
+def test_a_page_that_leaves_waits_for_no_other_tab_and_sends_only_its_own(
+    collector: Collecting, reader: Reader
+) -> None:
+    gate = Gate()
+    collector.answers = [Answer(until=gate)]
+    one, other = reader.tab(), reader.tab()
+    one.goto(collector.page("/one"))
+    collector.wait(lambda: collector.begun)
+    other.goto(collector.page("/other"))
+    other.goto("about:blank")
+    collector.one("Page Left")
+    assert [name_of(event) for event in collector.taken] == ["page", "Page Left"]
+    gate.set()
+    emptied(one)
+    paths = [event["context"]["page"]["path"] for event in collector.taken]
+    assert paths.count("/one") == 1
+
+
+def test_events_that_never_stop_are_sent_nevertheless(collector: Collecting, tab: Page) -> None:
+    tab.goto(collector.page("/"))
+    tab.evaluate("() => { setInterval(() => activity.track('Tick'), 50) }")
+    collector.one("Tick")
+
+
 def test_a_tab_that_died_while_sending_does_not_silence_the_others(collector: Collecting, tab: Page) -> None:
     collector.pages["/plain"] = "<!doctype html><title>Plain</title>"
     tab.goto(f"{collector.site}/plain")
