@@ -27,6 +27,7 @@ COMMANDS = {
     "event": "questions",
     "facets": "questions",
     "export": "questions",
+    "funnel": "funnel",
 }
 
 DESCRIPTION = """\

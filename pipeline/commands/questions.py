@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from pipeline.commands.printing import printable
 from pipeline.errors import QuestionError
 from pipeline.event import FIELD
 from pipeline.lake import Lake, Snapshot
@@ -118,7 +119,7 @@ def facets_(args: argparse.Namespace, settings: Settings) -> int:
         print(_json({"field": found.field, **totals, "values": values}))
         return 0
     for facet in found.top:
-        print(f"{facet.count:>12,}  {'(empty)' if facet.value is None else _printable(facet.value)}")
+        print(f"{facet.count:>12,}  {'(empty)' if facet.value is None else printable(facet.value)}")
     if found.rest:
         print(f"{found.rest:>12,}  (the other {found.distinct - len(found.top):,} values)")
     return 0
@@ -193,9 +194,4 @@ def _shown(value: Any, zone: ZoneInfo) -> str:
         return ""
     if isinstance(value, datetime):
         return value.astimezone(zone).isoformat(sep=" ", timespec="seconds")
-    return _printable(str(value))
-
-
-def _printable(text: str) -> str:
-    """A sender's text must not move the cursor or colour the terminal."""
-    return "".join(character if character.isprintable() else "�" for character in text)
+    return printable(str(value))

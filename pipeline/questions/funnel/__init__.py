@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pipeline.questions.funnel.answer import Answer, Bin, Entered, Part, StepAnswer
 from pipeline.questions.funnel.measure import all_journeys, measure
+from pipeline.questions.funnel.notes import notes
 from pipeline.questions.funnel.people import Group, people
 from pipeline.questions.funnel.spec import Exclusion, Funnel, Step
 
@@ -24,5 +25,6 @@ __all__ = [
     "StepAnswer",
     "all_journeys",
     "measure",
+    "notes",
     "people",
 ]

@@ -101,8 +101,8 @@ def _ordered(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None
             return
         here = rows.take(places)
         chain = _chain(here, depth, rules)
-        entries = _entries(here, rules) & (chain.end - here.at <= rules.window) & (chain.end != _NEVER)
-        firsts = _first_of_each(here.person, np.flatnonzero(entries))
+        fit = entries(here, rules) & (chain.end != _NEVER) & (chain.end - here.at <= rules.window)
+        firsts = _first_of_each(here.person, np.flatnonzero(fit))
         people = here.person[firsts]
         found.depth[people] = depth
         for step in range(depth):
@@ -152,38 +152,38 @@ def _limit(rows: Rows, step: int, depth: int, rules: Rules) -> Numbers:
     return np.where((later < len(rows)) & (rows.person[near] == rows.person), rows.at[near], _NEVER)
 
 
-def _entries(rows: Rows, rules: Rules) -> Flags:
+def entries(rows: Rows, rules: Rules) -> Flags:
     """Where a sequence may begin."""
     first_step = (rows.steps != 0) if rules.order == "any" else _has(rows.steps, 1)
-    entries = first_step & (rows.at >= rules.start) & (rows.at < rules.stop)
+    found: Flags = first_step & (rows.at >= rules.start) & (rows.at < rules.stop)
     if rules.first_entry_only:
-        firsts = _first_of_each(rows.person, np.flatnonzero(entries))
-        entries = np.zeros(len(rows), np.bool_)
-        entries[firsts] = True
-    return entries
+        firsts = _first_of_each(rows.person, np.flatnonzero(found))
+        found = np.zeros(len(rows), np.bool_)
+        found[firsts] = True
+    return found
 
 
 def _any(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None:
     """Any order, where each event matches one step: from each entry the earliest event of every step."""
     here = rows.take(places)
-    entries = np.flatnonzero(_entries(here, rules))
-    if not len(entries):
+    begun = np.flatnonzero(entries(here, rules))
+    if not len(begun):
         return
-    nearest = np.empty((len(entries), rules.steps), np.int64)
+    nearest = np.empty((len(begun), rules.steps), np.int64)
     for step in range(rules.steps):
-        after = _at_or_after(_has(here.steps, step + 1))[entries]
+        after = _at_or_after(_has(here.steps, step + 1))[begun]
         near = np.minimum(after, len(here) - 1)
         reached = (
             (after < len(here))
-            & (here.person[near] == here.person[entries])
-            & (here.at[near] - here.at[entries] <= rules.window)
+            & (here.person[near] == here.person[begun])
+            & (here.at[near] - here.at[begun] <= rules.window)
         )
         nearest[:, step] = np.where(reached, near, len(here))
     nearest.sort(axis=1)  # by place, which is by time
     depth = (nearest < len(here)).sum(axis=1)
-    best = np.lexsort((entries, -depth, here.person[entries]))
-    best = best[_first_of_each(here.person[entries], best, sorted_already=True)]
-    people = here.person[entries[best]]
+    best = np.lexsort((begun, -depth, here.person[begun]))
+    best = best[_first_of_each(here.person[begun], best, sorted_already=True)]
+    people = here.person[begun[best]]
     found.depth[people] = depth[best]
     reached = nearest[best] < len(here)
     found.sequence[people] = np.where(reached, places[np.minimum(nearest[best], len(here) - 1)], NONE)

@@ -15,7 +15,7 @@ from pipeline.questions.functions import SECOND
 from pipeline.questions.funnel.answer import Answer
 from pipeline.questions.funnel.considered import beginners, considered, travellers
 from pipeline.questions.funnel.instants import Rules
-from pipeline.questions.funnel.journeys import NONE, Rows, journeys
+from pipeline.questions.funnel.journeys import NONE, Flags, Rows, entries, journeys
 from pipeline.questions.funnel.spec import Funnel
 from pipeline.questions.ranges import clock_changes, microseconds_of
 from pipeline.questions.snapshot import Snapshot
@@ -100,25 +100,23 @@ def _rules(funnel: Funnel) -> Rules:
     )
 
 
-def _open(rows: Rows, rules: Rules, people: int, newest: int) -> npt.NDArray[np.bool_]:
-    """Whose latest entry's window has not ended."""
-    entries = (rows.steps != 0) if rules.order == "any" else (rows.steps & 1) != 0
-    entries &= (rows.at >= rules.start) & (rows.at < rules.stop)
+def _open(rows: Rows, rules: Rules, people: int, newest: int) -> Flags:
+    """Whose latest entry's window has not ended; with the first entry only, no other can still convert."""
+    found = entries(rows, rules)
     latest = np.full(people, np.iinfo(np.int64).min // 2)
-    np.maximum.at(latest, rows.person[entries], rows.at[entries])
-    flags: npt.NDArray[np.bool_] = latest + rules.window > newest
+    np.maximum.at(latest, rows.person[found], rows.at[found])
+    flags: Flags = latest + rules.window > newest
     return flags
 
 
 def _counted(begun: ir.Table, funnel: Funnel, newest: int) -> ir.Table:
     """The beginners by day, openness and breakdown."""
     window = funnel.window // timedelta(microseconds=1)
-    grouped = begun.group_by(day=_day(begun.at, funnel), open=begun.latest + window > newest, breakdown=begun.value)
+    grouped = begun.group_by(day=_day(begun.at, funnel), open=_is_open(begun, funnel, newest), breakdown=begun.value)
     return grouped.agg(people=begun.count())
 
 
 def _one_by_one(begun: ir.Table, funnel: Funnel, newest: int) -> ir.Table:
-    window = funnel.window // timedelta(microseconds=1)
     times = {f"at_{step}": ibis.null("timestamp('UTC')") for step in range(2, len(funnel.steps) + 1)}
     return begun.select(
         "person",
@@ -127,10 +125,16 @@ def _one_by_one(begun: ir.Table, funnel: Funnel, newest: int) -> ir.Table:
         at_1=begun.occurred_at,
         **times,
         unexcluded=ibis.literal(1).cast("int64"),
-        open=begun.latest + window > newest,
+        open=_is_open(begun, funnel, newest),
         breakdown=begun.value,
         day=_day(begun.at, funnel),
     )
+
+
+def _is_open(begun: ir.Table, funnel: Funnel, newest: int) -> ir.BooleanValue:
+    """As `_open`, of those the engine counts."""
+    latest = begun.at if funnel.first_entry_only else begun.latest
+    return latest + funnel.window // timedelta(microseconds=1) > newest
 
 
 def _day(at: ir.IntegerValue, funnel: Funnel) -> ir.IntegerValue:

@@ -78,7 +78,9 @@ def people(snapshot: Snapshot, answer: Answer, group: Group | str, of: Of | None
         pc.starts_with(found["person"], CUSTOMER), pc.utf8_slice_codeunits(found["person"], len(CUSTOMER)), None
     )
     times = [f"at_{step}" for step in range(1, len(answer.funnel.steps) + 1)]
-    named = pa.table({"person": found["person"], "customer_id": customer, "place": range(len(found))})
+    named = pa.table(
+        {"person": found["person"], "customer_id": customer, "place": pa.array(range(len(found)), pa.int64())}
+    )
     named = named.join(_names(snapshot, customer), "customer_id", join_type="left outer").sort_by("place")
     return pa.table(
         {
