@@ -83,7 +83,10 @@ _CODES: dict[tuple[_SdkName, Kind], tuple[tuple[str, str], ...]] = {
             """\
 import { AnalyticsBrowser } from "@segment/analytics-next";
 
-const analytics = AnalyticsBrowser.load({ writeKey: "{key}", cdnURL: "{base}" });
+const analytics = AnalyticsBrowser.load({
+  writeKey: "{key}",
+  cdnURL: "{base}",
+});
 analytics.page();
 """,
         ),
@@ -106,7 +109,10 @@ analytics.flush()
             """\
 import { Analytics } from "@segment/analytics-node";
 
-const analytics = new Analytics({ writeKey: "{key}", host: "{base}" });
+const analytics = new Analytics({
+  writeKey: "{key}",
+  host: "{base}",
+});
 analytics.track({ userId: "cus_42", event: "Subscription Renewed" });
 await analytics.closeAndFlush();
 """,
@@ -119,7 +125,9 @@ await analytics.closeAndFlush();
 import { RudderAnalytics } from "@rudderstack/analytics-js/bundled";
 
 const rudder = new RudderAnalytics();
-rudder.load("{key}", "{base}", { configUrl: "{base}" });
+rudder.load("{key}", "{base}", {
+  configUrl: "{base}",
+});
 rudder.page();
 """,
         ),
@@ -142,7 +150,9 @@ rudder.flush()
             """\
 import RudderAnalytics from "@rudderstack/rudder-sdk-node";
 
-const rudder = new RudderAnalytics("{key}", { dataPlaneUrl: "{base}" });
+const rudder = new RudderAnalytics("{key}", {
+  dataPlaneUrl: "{base}",
+});
 rudder.track({ userId: "cus_42", event: "Subscription Renewed" });
 rudder.flush();
 """,
@@ -154,7 +164,10 @@ rudder.flush();
             """\
 import { jitsuAnalytics } from "@jitsu/js";
 
-const jitsu = jitsuAnalytics({ host: "{base}", writeKey: "{key}:x" });
+const jitsu = jitsuAnalytics({
+  host: "{base}",
+  writeKey: "{key}:x",
+});
 jitsu.page();
 """,
         ),
@@ -165,7 +178,11 @@ jitsu.page();
             """\
 import { jitsuAnalytics } from "@jitsu/js";
 
-const jitsu = jitsuAnalytics({ host: "{base}", writeKey: "{key}:x", s2s: true });
+const jitsu = jitsuAnalytics({
+  host: "{base}",
+  writeKey: "{key}:x",
+  s2s: true,
+});
 await jitsu.identify("cus_42");
 await jitsu.track("Subscription Renewed", { plan: "Digital Monthly" });
 """,

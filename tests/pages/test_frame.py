@@ -42,7 +42,7 @@ def test_a_pipeline_that_stopped_is_never_presented_as_current(open_empty: Open,
     assert "python -m pipeline run" in page.given("stale")["text"]
 
 
-@pytest.mark.parametrize("view", ["activity", "customer", "health"])
+@pytest.mark.parametrize("view", ["activity", "customer", "health", "install"])
 def test_every_page_says_how_old_its_data_is(open_empty: Open, tmp_path: Path, view: str) -> None:
     _polled(tmp_path, timedelta(hours=3))
     page = Page(open_empty().test.switch_page(f"pages/views/{view}.py").run())

@@ -131,8 +131,9 @@ def test_the_check_goes_from_waiting_over_received_to_seen(open_install: Open, s
 
 
 def received(state: State, source: str) -> NewKey:
-    made = state.keys.make(source, at=NOW)
-    state.keys.count({made.key.id: 1}, NOW)
+    now = datetime.now(UTC)
+    made = state.keys.make(source, at=now)
+    state.keys.count({made.key.id: 1}, now)
     return made
 
 
