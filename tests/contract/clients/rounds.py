@@ -102,13 +102,7 @@ def hurry(data: Path, *, visits: int, per_second: int) -> Outcome:
         for sender in senders:
             for _ in range(visits):
                 sender.at.send(sender.visit(Fault.NONE))
-        # Some send all that in one request, which passes; what comes right after it is refused.
-        waiting = list(senders)
-        while waiting:
-            for sender in [sender for sender in waiting if sender.proxy.wait(partial(_all_in, visits=visits), 0.05)]:
-                sender.at.send(sender.visit(Fault.NONE))
-                waiting.remove(sender)
-            assert datetime.now(UTC) < began + timedelta(seconds=2 * PATIENCE), [sender.client for sender in waiting]
+        _one_more_each(senders, visits)
         for sender in senders:
             assert sender.proxy.wait(partial(_all_in, visits=visits + 1), PATIENCE), sender.client
         for sender in senders:
@@ -159,6 +153,19 @@ def _over(attempts: Sequence[Attempt], *, start: int, resends: bool) -> bool:
     known = {event["messageId"] for attempt in attempts[:start] for event in attempt.events}
     done = [attempt for attempt in attempts[start:] if attempt.delivered or not resends]
     return {event["type"] for attempt in done for event in attempt.events if event["messageId"] not in known} >= TYPES
+
+
+def _one_more_each(senders: Sequence[Sender], visits: int) -> None:
+    """Each client sends one more visit as soon as the `visits` before are delivered.
+
+    Some send all they have in one request, which passes; what comes right after it is refused.
+    """
+    waiting, until = list(senders), datetime.now(UTC) + timedelta(seconds=PATIENCE)
+    while waiting:
+        for sender in [sender for sender in waiting if sender.proxy.wait(partial(_all_in, visits=visits), 0.05)]:
+            sender.at.send(sender.visit(Fault.NONE))
+            waiting.remove(sender)
+        assert datetime.now(UTC) < until, [sender.client.name for sender in waiting]
 
 
 def _left(attempts: Sequence[Attempt]) -> bool:

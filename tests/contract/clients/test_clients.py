@@ -54,6 +54,7 @@ def test_what_a_client_sends_is_as_documented(outcome: Outcome, name: str) -> No
 @pytest.mark.parametrize("name", NAMES)
 def test_each_stored_event_is_in_the_lake_exactly_once(outcome: Outcome, name: str) -> None:
     told = outcome.told[name]
+    assert told.rows
     assert Counter(row["message_id"] for row in told.rows) == dict.fromkeys(told.stored, 1)
 
 
