@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.collect import envelope
@@ -39,6 +39,7 @@ def _encodable(value: Any) -> bool:
     return True
 
 
+@settings(deadline=None)
 @given(texts=st.lists(written(), max_size=5), around=st.lists(written(), min_size=2, max_size=2), data=st.data())
 def test_each_event_of_a_batch_is_cut_out_as_it_was_written(texts: list[str], around: list[str], data: Any) -> None:
     def space() -> str:
@@ -55,6 +56,7 @@ def test_each_event_of_a_batch_is_cut_out_as_it_was_written(texts: list[str], ar
         assert sent.value == (_as_floats(value) if isinstance(value, dict) else None)
 
 
+@settings(deadline=None)
 @given(written(st.dictionaries(TEXTS, VALUES, max_size=4)), SPACE, SPACE)
 def test_a_single_event_is_the_whole_body(text: str, before: str, after: str) -> None:
     (sent,) = envelope.open_single(f"{before}{text}{after}".encode()).events
@@ -68,6 +70,7 @@ def _as_floats(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("read", [envelope.open_batch, envelope.open_single])
+@settings(deadline=None)
 @given(data=st.data())
 @example(data=None)
 def test_what_is_broken_is_refused_and_never_fails(read: Any, data: Any) -> None:
@@ -99,6 +102,12 @@ def test_bytes_that_are_no_utf8_stay_what_they_are() -> None:
     (sent, _) = envelope.open_batch(b'{"batch": [' + event + b", {}]}").events
     assert sent.text.encode("utf-8", "surrogateescape") == event
     assert sent.value is not None
+
+
+@pytest.mark.parametrize("event", ['{"a": "\0"}', '{"a\n": "b\r\tc"}', '{"a": "\x1f"}', '{"a": "\\ud800"}'])
+def test_a_broken_text_costs_only_its_event(event: str) -> None:
+    opened = envelope.open_batch(f'{{"batch": [{event}, {{}}]}}'.encode())
+    assert [sent.text for sent in opened.events] == [event, "{}"]
 
 
 def test_a_deep_event_costs_only_itself() -> None:

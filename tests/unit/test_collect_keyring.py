@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
@@ -28,8 +28,13 @@ class Failing(Keys):
 
     def __init__(self, state: State) -> None:
         super().__init__(state.keys._engine)
-        self.fails = False
+        self.fails = self.fails_to_count = False
         self.looks = 0
+
+    def count(self, stored: Mapping[str, int], at: datetime) -> None:
+        if self.fails_to_count:
+            raise ActivityError("The disk is full.")
+        super().count(stored, at)
 
     def all(self, *, revoked: bool = False) -> tuple[WriteKey, ...]:
         self.looks += 1
@@ -73,6 +78,8 @@ def test_unknown_keys_look_at_the_database_seldom_and_together(keys: Failing) ->
         began = time.monotonic()
         answers = await asyncio.gather(*(refused(keyring, f"wk_{number}") for number in range(300)))
         assert set(answers) == {(401, "key.unknown")}
+        for number in range(4):
+            await refused(keyring, f"wk_again_{number}")
         assert keys.looks <= 2 + (time.monotonic() - began) / 0.5
 
     play(keys, act)
@@ -110,15 +117,16 @@ def test_while_the_database_fails_known_keys_serve_and_others_come_again(keys: F
     play(keys, act)
 
 
-def test_what_was_stored_is_counted_once_though_the_database_fails(keys: Failing) -> None:
+@pytest.mark.parametrize("counting", [False, True], ids=["it cannot be read", "it cannot be written"])
+def test_what_was_stored_is_counted_once_though_the_database_fails(keys: Failing, counting: bool) -> None:
     async def act(keyring: Keyring) -> None:
         made = keys.make("s", at=NOW)
         keyring.stored(made.key, 5)
-        keys.fails = True
+        keys.fails, keys.fails_to_count = not counting, counting
         with pytest.raises(ActivityError):
             await keyring.look()
         keyring.stored(made.key, 2)
-        keys.fails = False
+        keys.fails = keys.fails_to_count = False
         await keyring.look()
         await keyring.look()
 
@@ -138,6 +146,7 @@ class Clock:
         return self.now
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 500), st.floats(0, 5)), min_size=1, max_size=40))
 def test_no_more_than_its_rate_goes_through_and_waiting_always_helps(steps: list[tuple[int, float]]) -> None:
     clock = Clock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.collect.peer import client_address, is_trusted
@@ -45,11 +45,13 @@ def test_the_address_that_counts(peer: str | None, forwarded: list[str], expecte
     assert client_address(peer, forwarded, PROXIES) == expected
 
 
+@settings(deadline=None)
 @given(ADDRESSES, st.lists(st.text() | ADDRESSES))
 def test_who_is_not_trusted_says_nothing(peer: str, forwarded: list[str]) -> None:
     assert client_address(peer, forwarded, ()) == client_address(peer, [], ())
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters=",")) | ADDRESSES), ADDRESSES)
 def test_what_a_client_claims_before_a_trusted_proxy_saw_it_counts_for_nothing(claims: list[str], seen: str) -> None:
     if not is_trusted(seen, PROXIES):
@@ -57,6 +59,7 @@ def test_what_a_client_claims_before_a_trusted_proxy_saw_it_counts_for_nothing(c
         assert found == client_address(seen, [], ())
 
 
+@settings(deadline=None)
 @given(st.none() | st.text(), st.lists(st.text()))
 def test_nothing_fails_whatever_is_claimed(peer: str | None, forwarded: list[str]) -> None:
     found = client_address(peer, forwarded, [ip_network("0.0.0.0/0"), ip_network("::/0")])
