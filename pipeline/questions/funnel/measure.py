@@ -111,7 +111,6 @@ def _open(rows: Rows, rules: Rules, people: int, newest: int) -> Flags:
 
 def _counted(begun: ir.Table, funnel: Funnel, newest: int) -> ir.Table:
     """The beginners by day, openness and breakdown."""
-    window = funnel.window // timedelta(microseconds=1)
     grouped = begun.group_by(day=_day(begun.at, funnel), open=_is_open(begun, funnel, newest), breakdown=begun.value)
     return grouped.agg(people=begun.count())
 
