@@ -8,6 +8,7 @@ of headers, trailers and pipelined requests (measured, 0.54). Proxy headers are 
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import signal
 from asyncio import TimerHandle
@@ -33,6 +34,7 @@ KEEP_ALIVE_SECONDS = 75  # longer than a load balancer keeps an idle connection 
 STOP_SECONDS = 30
 _BACKLOG = 2_048
 _OPEN_FILES = 65_536
+_GARBAGE = 50_000  # objects between two looks for cycles: the usual 700 took most of the time that a large body takes
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -153,6 +155,7 @@ def serve(settings: Settings, host: str, port: int) -> int:
     Raises `ActivityError` for a landing store or a state database that cannot be opened.
     """
     _allow_open_files()
+    gc.set_threshold(_GARBAGE, 20, 100)
     open_store(settings)
     State(settings.data)
     config = uvicorn.Config(
