@@ -117,13 +117,17 @@ def test_stopping_ends_the_waiting(tmp_path: Path) -> None:
 def test_a_revoked_key_is_replaced(tmp_path: Path) -> None:
     state = State(tmp_path)
     with collecting(tmp_path) as collector:
-        sender = post(tmp_path, f"http://{HOST}:{collector.port}")
+        stop = threading.Event()
+        giving_up = threading.Timer(20, stop.set)
+        giving_up.start()
+        sender = post(tmp_path, f"http://{HOST}:{collector.port}", stop)
         assert sender.send(lines(3))
         first = {key.id for key in state.keys.all()}
         for id in first:
             state.keys.revoke(id, datetime.now(UTC))
         until(lambda: refused(collector, tmp_path), "the collector has heard of it")
-        assert sender.send(lines(4, seed=6))
+        assert sender.send(lines(4, seed=6)), "it goes on with a key that counts no more"
+        giving_up.cancel()
     assert first.isdisjoint(key.id for key in state.keys.all())
     assert ids(stored(tmp_path)) == sorted(ids(lines(3)) + ids(lines(4, seed=6)))
 
@@ -165,6 +169,7 @@ def test_a_run_makes_up_for_the_meantime_and_the_next_one_goes_on_from_there(
     times = [sorted(map(happened, part)) for part in (told[: counts[0]], told[counts[0] :])]
     assert END - timedelta(seconds=1) < times[0][0] < END + timedelta(hours=1)
     assert times[0][-1] > END + timedelta(hours=2)
+    assert times[1][0] > END + timedelta(hours=2), "nothing is made up twice"
     assert min(counts) > 100
 
 

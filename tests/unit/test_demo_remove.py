@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,26 +105,34 @@ def test_an_object_that_is_not_known_to_be_the_demos_stays(data: Path, body: byt
     assert [each.read_bytes() for each in objects_in(data)] == [body]
 
 
-def test_an_interrupted_removal_is_done_again_and_counts_nothing_twice(
-    data: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("when", ["before the rest is written", "before the old one is deleted"])
+def test_an_interrupted_removal_is_done_again_loses_nothing_and_counts_nothing_twice(
+    data: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    """Killed between writing the others' lines again and deleting the object that also had the demo's."""
     path = land(data, event("1"), event("d1", "billing"))
-    unlink = Path.unlink
+    unlink, put = Path.unlink, objects.put
 
-    def killed(self: Path, missing_ok: bool = False) -> None:
-        if self == path:
+    def unlinked(self: Path, missing_ok: bool = False) -> None:
+        if when == "before the old one is deleted" and self == path:
             raise KeyboardInterrupt
         unlink(self, missing_ok)
 
+    def written(landing: Path, key: str, lines: Iterable[bytes]) -> Path:
+        if when == "before the rest is written":
+            raise KeyboardInterrupt
+        return put(landing, key, lines)
+
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", killed)
+        patch.setattr(Path, "unlink", unlinked)
+        patch.setattr(objects, "put", written)
         with pytest.raises(KeyboardInterrupt):
             remove(data)
     assert Plan.read(data) is not None
     assert remove(data) is not None
-    load(data)
-    assert [row["message_id"] for row in read_lake(data).rows] == ["1"]
+    assert set(lines_in(data)) == {event("1")}
+    if when == "before the old one is deleted":
+        load(data)
+        assert [row["message_id"] for row in read_lake(data).rows] == ["1"]
 
 
 def test_the_command_says_what_stays(
