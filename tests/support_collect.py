@@ -55,6 +55,11 @@ class Running:
                 command, cwd=ROOT, env=environment(data, **settings), stdout=output, stderr=output
             )
 
+    @property
+    def address(self) -> str:
+        """As "host:port"."""
+        return f"{HOST}:{self.port}"
+
     def wait_ready(self) -> Running:
         """Returns when it takes events."""
         until(self._is_ready, "the collector is ready")

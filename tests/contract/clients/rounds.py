@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from pipeline.lake import Lake
 from pipeline.questions import ledger
+from tests import support_collect as collector
 from tests.browser import find
-from tests.contract.clients import collector
 from tests.contract.clients.clients import ARTICLE, CLIENTS, DESKTOP, PHONE, Client, OpenPage, Program, Visit
 from tests.contract.clients.proxy import Attempt, Fault, Proxy
 from tests.contract.clients.site import Site
@@ -114,7 +114,8 @@ def hurry(data: Path, *, visits: int, per_second: int) -> Outcome:
 def _at_work(data: Path, clients: Sequence[Client], **settings: str) -> Iterator[tuple[list[Sender], Site]]:
     """The clients, each behind its own proxy, in front of a collector."""
     with ExitStack() as stack:
-        upstream = stack.enter_context(collector.collecting(data, ACTIVITY_TRUSTED_PROXIES="127.0.0.1", **settings))
+        running = stack.enter_context(collector.collecting(data, ACTIVITY_TRUSTED_PROXIES="127.0.0.1", **settings))
+        upstream = running.address
         site = stack.enter_context(closing(Site()))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, sync_playwright
 from pages.parts.sdks import Code, ways
 from pipeline.snippet import snippet
 from pipeline.state import KINDS, Kind
+from tests import support_collect as collector
 from tests.browser import find
-from tests.contract.clients import collector
 from tests.contract.clients.install import FOLDER, node_program
 from tests.contract.clients.proxy import Attempt, Proxy
 from tests.contract.clients.site import Site
@@ -41,7 +41,7 @@ class Place:
 def place(npm_clients: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     data = tmp_path_factory.mktemp("codes")
     with ExitStack() as stack:
-        upstream = stack.enter_context(collector.collecting(data))
+        upstream = stack.enter_context(collector.collecting(data)).address
         site = stack.enter_context(closing(Site()))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=find.browser(), args=list(find.ARGUMENTS))
