@@ -297,7 +297,8 @@ def test_stopping_stores_and_answers_what_was_taken(tmp_path: Path) -> None:
     assert kept.events == 50, "what was stored last was not counted"
 
 
-def test_it_stops_when_it_is_asked_as_soon_as_it_can_hear(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempt", range(4))  # the moment is one of milliseconds
+def test_it_stops_when_it_is_asked_as_soon_as_it_can_hear(tmp_path: Path, attempt: int) -> None:
     """Between the moment from which it handles the signal, so that nothing else ends it, and its first request."""
     collector = Running(tmp_path)
     status = Path(f"/proc/{collector.process.pid}/status")
