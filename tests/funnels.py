@@ -23,6 +23,8 @@ from tests.oracle import Event
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3600
 DAY = 24 * HOUR
+UNITS = (1, HOUR // 2, HOUR, DAY)
+CHANGES = (date(2026, 10, 25), date(2026, 3, 29))  # a day of 25 hours, and one of 23
 SCRIPT = ("A", "X", "Identified", "B", "X", "C", "B", "X", "C", "A", "B", "C")  # what many do, leaving some out
 NAMES = ("A", "A", "A", "B", "B", "B", "C", "C", "X", "X", "Identified", "Aliased")
 CALLS = {"Identified": "identify", "Aliased": "alias", "Grouped": "group"}
@@ -32,7 +34,10 @@ FILTERS = (
     *("device is_not Bot", "type is_not identify", "event is_not X", "event is A|B", "city starts_with Kö"),
     *("person starts_with c:", "name is_set", "email contains EXAMPLE", "customer_id is_set"),
 )
-BREAKDOWNS = ("country", "city", "properties.plan", "properties.n", "event", "device", "person", "customer_id", "name")
+BREAKDOWNS = (
+    *("country", "city", "city", "event", "type", "device", "person", "customer_id", "name", "message_id"),
+    *("properties.plan", "properties.n"),
+)
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,8 @@ def worlds(size: int) -> st.SearchStrategy[World]:
         World,
         seed=st.integers(0, 2**32),
         size=st.just(size),
-        changed=st.sampled_from([date(2026, 10, 25), date(2026, 3, 29)]),
-        unit=st.sampled_from([1, HOUR // 2, HOUR, DAY]),
+        changed=st.sampled_from(CHANGES),
+        unit=st.sampled_from(UNITS),
     )
 
 
@@ -145,9 +150,9 @@ def _ids(rng: random.Random, who: str, number: int) -> dict[str, str | None]:
 
 
 @st.composite
-def specs(draw: st.DrawFn, world: World) -> dict[str, Any]:
+def specs(draw: st.DrawFn, world: World, longest: int = 4) -> dict[str, Any]:
     """A funnel as its JSON, parts at their default left out."""
-    length = draw(st.integers(2, 4))
+    length = draw(st.integers(2, longest))
     steps = (
         [{"event": name} for name in "ABCA"[:length]] if draw(st.booleans()) else [_step(draw) for _ in range(length)]
     )
@@ -161,12 +166,19 @@ def specs(draw: st.DrawFn, world: World) -> dict[str, Any]:
         spec["exclusions"] = [_exclusion(draw, length) for _ in range(draw(st.sampled_from([1, 1, 2])))]
     if draw(st.integers(0, 7)):
         units = [4, 6, 8, 12] if "exclusions" in spec else [1, 2, 3, 4, 6, 8]  # room for something in between
-        spec["window"] = world.unit * draw(st.sampled_from(units))
+        seconds = world.unit * draw(st.sampled_from(units))
+        spec["window"] = draw(st.sampled_from([seconds, *_spelt(seconds)]))
     if draw(st.booleans()):
         spec["breakdown"] = draw(st.sampled_from(BREAKDOWNS))
     if draw(st.integers(0, 2)) == 0:
         spec["filters"] = draw(st.lists(st.sampled_from(FILTERS), min_size=1, max_size=2))
     return spec
+
+
+def _spelt(seconds: int) -> list[str]:
+    """A window in the units of time it is whole in."""
+    lengths = {"s": 1, "m": 60, "h": HOUR, "d": DAY}
+    return [f"{seconds // length}{name}" for name, length in lengths.items() if seconds % length == 0]
 
 
 def _step(draw: st.DrawFn) -> dict[str, Any]:
@@ -178,8 +190,11 @@ def _step(draw: st.DrawFn) -> dict[str, Any]:
 
 def _exclusion(draw: st.DrawFn, length: int) -> dict[str, Any]:
     after, before = sorted(draw(st.sets(st.integers(1, length), min_size=2, max_size=2)))
-    event = draw(st.sampled_from(["X", "X", "X", "A", "B", "Identified"]))
-    return {"event": event, "after_step": after, "before_step": before}
+    event = draw(st.sampled_from(["X", "X", "X", "A", "B", "Identified", None]))
+    exclusion = {"event": event, "after_step": after, "before_step": before}
+    if event is None or draw(st.integers(0, 5)) == 0:
+        exclusion["filters"] = [draw(st.sampled_from(FILTERS))]
+    return exclusion
 
 
 def _ranges(world: World) -> st.SearchStrategy[dict[str, str]]:

@@ -238,6 +238,9 @@ class FunnelOracle:
         """Seconds from entry to conversion, shortest first: the histogram's, and the overall median's."""
         return sorted(journey.seconds(1, self.length) for journey in self.converted)
 
+    def overall(self, share: float) -> float | None:
+        return quantile(self.to_convert, share)
+
     def value(self, journey: Journey) -> str | None:
         """What the breakdown puts a journey under: its entry's text, None where that is empty."""
         return self.lake.text(journey.entry, self.spec["breakdown"])
