@@ -26,7 +26,7 @@ WAITING_BYTES = 48_000_000  # of bodies and lines in memory at once
 WRITERS = 4
 _LEVEL = 1  # gzip's: five times as fast as its usual one, for a third more bytes
 RETRY_SECONDS = 5
-OVERDUE_SECONDS = 10.0  # that the oldest line has waited: most clients give up about then
+OVERDUE_SECONDS = 10.0  # beyond the linger, that the oldest line has waited: most clients give up about then
 
 
 @dataclass(slots=True)
@@ -93,9 +93,14 @@ class Batcher:
         began = [*self._writing.values(), *([self._group.began] if self._group else [])]
         return time.monotonic() - min(began) if began else 0.0
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the store takes too long."""
+        return self.oldest_seconds > self._linger + OVERDUE_SECONDS
+
     def hold(self) -> Held:
         """For a request that comes. Raises `Refused` when it need not wait: others have, for too long."""
-        if self.oldest_seconds > OVERDUE_SECONDS:
+        if self.overdue:
             raise Refused(503, "store.slow", "The store is too slow now. Send it again.", retry_after=RETRY_SECONDS)
         return Held(self)
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 
 from pipeline.collect import body, envelope
-from pipeline.collect.batcher import OVERDUE_SECONDS, Batcher, Written
+from pipeline.collect.batcher import Batcher, Written
 from pipeline.collect.configs import public_address
 from pipeline.collect.envelope import Envelope
 from pipeline.collect.keyring import REFRESH_SECONDS, Keyring, check_origin, key_text
@@ -132,7 +132,7 @@ class Collector:
             return "stopping"
         if not self._keyring.loaded:
             return "the write keys cannot be read"
-        if self._batcher.oldest_seconds > OVERDUE_SECONDS:
+        if self._batcher.overdue:
             return "the landing store is too slow"
         if self._failed_at is not None and time.monotonic() - self._failed_at < _UNWELL_SECONDS:
             return "the landing store could not be written"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import lru_cache, partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -144,10 +144,15 @@ def _script(read: Callable[[], bytes]) -> Endpoint:
         }
         text = read()
         if "gzip" in request.headers.get("accept-encoding", ""):
-            text, headers["content-encoding"] = gzip.compress(text, mtime=0), "gzip"
+            text, headers["content-encoding"] = _packed(text), "gzip"
         return Response(text, media_type="text/javascript; charset=utf-8", headers=headers)
 
     return serve
+
+
+@lru_cache(maxsize=4)
+def _packed(text: bytes) -> bytes:
+    return gzip.compress(text, mtime=0)
 
 
 async def _alive(request: Request) -> Response:
