@@ -42,12 +42,14 @@ BREAKDOWNS = (
 
 @dataclass(frozen=True)
 class World:
-    """Who did what: `size` people around the day the clock changed in Berlin, their times whole `unit`s of seconds."""
+    """Who did what: `size` people around the day the clock changed in Berlin, their times whole `unit`s of seconds, at
+    most `longest` events each."""
 
     seed: int
     size: int
     changed: date
     unit: int
+    longest: int = 10
 
     @property
     def now(self) -> datetime:
@@ -77,18 +79,19 @@ class World:
         return found
 
 
-def worlds(size: int) -> st.SearchStrategy[World]:
+def worlds(size: int, longest: int = 10) -> st.SearchStrategy[World]:
     return st.builds(
         World,
         seed=st.integers(0, 2**32),
         size=st.just(size),
         changed=st.sampled_from(CHANGES),
         unit=st.sampled_from(UNITS),
+        longest=st.just(longest),
     )
 
 
 def _history(world: World, rng: random.Random, number: int) -> list[Event]:
-    """What one reader did, up to ten events long: as a customer, as a visitor, or as one who became the other."""
+    """What one reader did: as a customer, as a visitor, or as one who became the other."""
     who = rng.choice(["customer", "visitor", "linked", "linked", "aliased"])
     found = [_event(rng, name, at) | _ids(rng, who, number) for name, at in _moments(world, rng)]
     for event in found:
@@ -100,13 +103,14 @@ def _history(world: World, rng: random.Random, number: int) -> list[Event]:
 def _moments(world: World, rng: random.Random) -> list[tuple[str, datetime]]:
     """What happened when: half the time roughly the script, else anything."""
     spread = rng.choice([1, 3, 6, 8, 12])
-    length = max(rng.randint(0, 10), rng.randint(0, 10))
+    length = max(rng.randint(0, world.longest), rng.randint(0, world.longest))
     start = rng.choice(world.anchors) - world.unit * timedelta(seconds=rng.choice([0, 0, 1, spread, spread]))
     times = [start + timedelta(seconds=world.unit * rng.randint(0, spread)) for _ in range(length)]
     names = rng.choices(rng.choices(NAMES, k=4), k=length)
     if rng.random() < 0.5:
         times.sort()
-        names = [SCRIPT[place] for place in sorted(rng.sample(range(len(SCRIPT)), length))]
+        script = SCRIPT * -(-length // len(SCRIPT))
+        names = [script[place] for place in sorted(rng.sample(range(len(script)), length))]
     return [(name, _nudged(rng, at)) for name, at in zip(names, times, strict=True)]
 
 
