@@ -52,13 +52,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if subprocess.run([*PIPELINE, "demo"], env=_environment()).returncode:
             return 1
     parts = {"scheduler": [*PIPELINE, "run"]}
-    with_demo = Plan.read(settings.data) is not None
-    if with_demo and not args.no_demo and not configured:
-        parts["live demo"] = [*PIPELINE, "demo", "--live", "--quiet", "--to", f"http://{HOST}:{port}"]
     parts["dashboard"] = [
         *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
         *("--server.address", HOST, "--server.port", str(port), "--server.headless", "true"),
     ]
+    with_demo = Plan.read(settings.data) is not None
+    if with_demo and not args.no_demo and not configured:
+        parts["live demo"] = [*PIPELINE, "demo", "--live", "--quiet", "--to", f"http://{HOST}:{port}"]
     return _supervise(parts, port, _welcome(settings, port, with_demo))
 
 
@@ -90,7 +90,8 @@ def _supervise(parts: dict[str, list[str]], port: int, welcome: str) -> int:
     try:
         for name, command in parts.items():
             running[name] = _spawn(command)
-        _wait_until_served(running["dashboard"], port)
+            if name == "dashboard":  # the live demo sends to it
+                _wait_until_served(running[name], port)
         print(welcome, flush=True)
         while running["dashboard"].poll() is None:
             for name, process in running.items():
@@ -118,7 +119,7 @@ def _environment() -> dict[str, str]:
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
+    for process in reversed(processes):  # who sends before who receives
         if process.poll() is None:
             process.terminate()
     deadline = time.monotonic() + 15

@@ -82,7 +82,7 @@ class Post:
         return min(float(retry_after), _LONGEST_WAIT) if retry_after and retry_after.isdigit() else 0
 
     def _tell(self, trouble: str) -> None:
-        if trouble and not self._trouble:
+        if trouble and not self._trouble and not self._stop.is_set():
             self._say(trouble)
         self._trouble = trouble
 
