@@ -122,8 +122,9 @@ def test_memory_is_counted_and_given_back(store: Slow, monkeypatch: pytest.Monke
 
     async def act(made: Batcher, heard: Heard) -> None:
         with made.hold() as first, made.hold() as second:
-            first.more(40)
-            first.at_least(30)
+            first.more(30)
+            first.at_least(40)
+            first.at_least(20)
             second.at_least(60)
             assert made.waiting_bytes == 100
             with pytest.raises(Refused, match="memory") as no:
