@@ -45,8 +45,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     _check_port(port)
     settings.make_data_folder()
     configured = bool(settings.sources or settings.landing)
-    if configured and _only_demo(settings) and remove.remove(settings.data):
+    if configured and _only_demo(settings) and (removed := remove.remove(settings.data)):
         print("Your own sources are configured: the demo has been removed.", flush=True)
+        if removed.kept_lines and settings.landing:  # the pipeline no longer looks there
+            where = settings.landing_folder
+            print(f"Your own events of before are in {where}: python -m pipeline load {where}", flush=True)
     if not args.no_demo and not configured and not _has_data(settings):
         print("There is no data yet: making 30 days of a news site that never was.", flush=True)
         if subprocess.run([*PIPELINE, "demo"], env=_environment()).returncode:
