@@ -119,24 +119,20 @@
     timer = setTimeout(safely(flush), delay);
   };
 
-  /** Until when no tab sends, and how often in a row sending failed: shared by all tabs and the pages to come. */
+  /** Until when nobody sends, and how often in a row sending failed: shared by all tabs and the pages to come. */
   const pause = () => read("activity.pause") || { failures: 0 };
 
-  /** Send what is due, unless another tab is at it or the collector wants time. A page that leaves waits for no tab. */
-  const flush = (leaving) => {
+  /** Send what is due: our own, and what another page left behind: what it has not sent itself in ten seconds. */
+  const flush = () => {
     timer = 0;
-    const { until, failures, by } = pause();
-    // No pause is longer than an hour, unless the clock was set back.
-    const paused = until > now() && until < now() + 61 * minute;
-    if (paused && (failures || !leaving)) return later(failures ? until - now() : 1e3);
-    const others = paused && by != ours;
-    const ready = names("activity.q").filter(
-      (name) => name.split(".")[2] <= now() && !flying.has(name) && (!others || name.endsWith(ours))
-    );
-    if (!ready[0] || !allowed()) return;
-    // While a request is under way, for ten seconds at most, no other tab sends.
-    if (!others) write("activity.pause", { until: leaving ? 0 : now() + 1e4, failures, by: ours });
-    post(ready);
+    const { until } = pause();
+    // Not all tabs at once. And no pause is longer than an hour, unless the clock was set back.
+    if (until > now() && until < now() + 61 * minute) return later(until - now() + 500 * Math.random());
+    const age = (name) => now() - name.split(".")[2];
+    const due = names("activity.q").filter((name) => age(name) >= 0 && !flying.has(name));
+    const ready = due.filter((name) => name.endsWith(ours) || age(name) > 1e4);
+    if (due[0]) later(1e4);
+    if (ready[0] && allowed()) post(ready);
   };
 
   /** Send as many of the entries as a request may hold. They stay in the queue until the collector has them. */
@@ -173,8 +169,8 @@
       const failures = pause().failures + 1;
       // Our own back-off doubles from a second to five minutes, less up to a half; the collector may ask for an hour.
       const backOff = Math.min(2 ** failures * 500, 5 * minute) * (0.5 + Math.random() / 2);
-      const asked = answer.headers?.get("Retry-After") * 1e3;
-      const delay = Math.min(Math.max(asked || 0, backOff), 60 * minute);
+      const asked = answer.headers?.get("Retry-After") * 1e3 || 0;
+      const delay = Math.min(Math.max(asked, backOff), 60 * minute);
       write("activity.pause", { until: now() + delay, failures });
       return later(delay);
     }
@@ -465,9 +461,9 @@
 
   if (auto != "off") {
     for (const name of ["pushState", "replaceState"]) {
-      const original = history[name];
+      const theirs = history[name];
       history[name] = function () {
-        original.apply(this, arguments);
+        theirs.apply(this, arguments);
         safely(moved)();
       };
     }
@@ -485,13 +481,13 @@
     visible = !document.hidden;
     if (visible) return;
     left(now() + 30 * minute);
-    flush(true);
+    flush();
   });
   listen(window, "pagehide", () => {
     start();
     measure();
     leave();
-    flush(true);
+    flush();
   });
   if (document.prerendering) listen(document, "prerenderingchange", start);
   else if (document.readyState == "loading") listen(document, "DOMContentLoaded", start);
