@@ -19,7 +19,7 @@ def test_what_the_collector_failed_to_take_is_sent_again(collector: Collecting, 
     collector.one("Read")
     emptied(tab)
     first, second, third = collector.asked
-    assert ids(first.events) == ids(second.events) == ids(third.events)
+    assert set(ids(first.events)) <= set(ids(second.events)) <= set(ids(third.events))
     assert len(collector.taken) == 2
     assert second.at - first.at >= 0.45  # the back-off, which grows
     assert third.at - second.at >= 0.95
