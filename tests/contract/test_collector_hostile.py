@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import resource
 import socket
 import time
 import zlib
@@ -161,7 +162,10 @@ BODIES: dict[str, tuple[str, bytes, int]] = {
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Target, Path]]:
     data = tmp_path_factory.mktemp("hostile")
     key = make_key(data)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_024, most[1]))  # as most systems have it, and the collector inherits
     with collecting(data, ACTIVITY_LINGER_MS="20", ACTIVITY_KEY_EVENTS_PER_SECOND="1000000") as collector:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
         yield collector, Target(collector.port, key), data
     assert "that nobody thought of" not in collector.log.read_text()
     assert "Traceback" not in collector.log.read_text()
