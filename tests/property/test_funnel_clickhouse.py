@@ -34,7 +34,7 @@ Asked = tuple[World, list[dict[str, Any]]]
 
 
 def asked() -> st.SearchStrategy[Asked]:
-    """Longer funnels over longer histories than the brute force has time for; any longer, and ClickHouse has no room."""
+    """Longer than the brute force has time for. Any longer, and ClickHouse has no room for all the sequences."""
     return funnels.worlds(250, longest=12).flatmap(
         lambda world: st.tuples(st.just(world), st.lists(funnels.specs(world, 6), min_size=FUNNELS, max_size=FUNNELS))
     )
