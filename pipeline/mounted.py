@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from starlette.routing import BaseRoute, Mount
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 
 from pipeline import settings as configuration
 from pipeline.collect import Collector, routes
@@ -31,7 +33,17 @@ def mounted() -> Mounted:
     if not settings.mount_collector:
         return Mounted([], _nothing)
     collector = Collector(settings)
-    return Mounted([*routes(collector), Mount("/demo-site", routes=website(settings))], collector.running)
+    beside: list[BaseRoute] = [
+        *routes(collector),
+        Route("/demo-site", _with_slash),
+        Mount("/demo-site", routes=website(settings)),
+    ]
+    return Mounted(beside, collector.running)
+
+
+async def _with_slash(_request: Request) -> Response:
+    """The site's own links are relative to its folder."""
+    return RedirectResponse("/demo-site/")
 
 
 @asynccontextmanager
