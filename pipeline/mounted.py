@@ -33,11 +33,8 @@ def mounted() -> Mounted:
     if not settings.mount_collector:
         return Mounted([], _nothing)
     collector = Collector(settings)
-    beside: list[BaseRoute] = [
-        *routes(collector),
-        Route("/demo-site", _with_slash),
-        Mount("/demo-site", routes=website(settings)),
-    ]
+    site = Mount("/demo-site", routes=website(settings))
+    beside = [*routes(collector), Route("/demo-site", _with_slash), site]
     return Mounted(beside, collector.running)
 
 
