@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.lake import Lake
 from pipeline.state import Kind, State
@@ -81,6 +84,14 @@ class Running:
             headers["Authorization"] = basic(key)
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         return request(self.port, "POST", path, body, headers)
+
+    def figure(self, name: str, **labels: str) -> float:
+        """One of `/metrics`, as Prometheus reads it; 0 when it is not there yet."""
+        text = self.get("/metrics").body.decode()
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        found = [each.value for each in samples if each.name == name and labels.items() <= each.labels.items()]
+        assert len(found) <= 1
+        return float(found[0]) if found else 0.0
 
     @property
     def memory(self) -> int:
@@ -184,6 +195,17 @@ def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain until {what}"
         time.sleep(0.02)
+
+
+def sent_at_once(send: Callable[[int], Answer], number: int) -> list[Answer]:
+    """The answers to `send(0)`, `send(1)`, … by so many clients."""
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(send, range(number)))
+
+
+def ids(lines: Sequence[bytes]) -> Counter[str]:
+    """How often each message id is in these lines."""
+    return Counter(json.loads(line)["messageId"] for line in lines)
 
 
 def free_port() -> int:

@@ -43,7 +43,9 @@ class Fleet:
 
     def close(self) -> None:
         self._next.kill()
-        assert self._current.stop() == 0
+        code = self._current.stop()
+        self._current.kill()
+        assert code == 0
 
 
 class Client:
@@ -95,7 +97,7 @@ def test_killing_collectors_loses_no_answered_event_and_doubles_none(tmp_path: P
     fleet, key = Fleet(tmp_path), make_key(tmp_path)
     clients = [Client(number, fleet, key) for number in range(CLIENTS)]
     enough = threading.Event()
-    with ThreadPoolExecutor(CLIENTS) as pool:
+    with closing(fleet), ThreadPoolExecutor(CLIENTS) as pool:
         running = [pool.submit(client.run, enough) for client in clients]
         try:
             for _ in range(KILLS):
@@ -105,7 +107,6 @@ def test_killing_collectors_loses_no_answered_event_and_doubles_none(tmp_path: P
             enough.set()
         for future in running:
             future.result()
-    fleet.close()
     attempts = sum((client.attempts for client in clients), Counter())
     assert {kind for kind in attempts if kind.isdigit()} == {"200"}
     assert attempts.total() - attempts["200"] >= KILLS, "too few requests were hit for the test to prove anything"
