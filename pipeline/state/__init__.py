@@ -1,6 +1,6 @@
 """The state database: what is neither an event nor derived from one, kept apart from the lake.
 
-The pipeline's heartbeat, and the write keys of those who may send events.
+The pipeline’s heartbeat, the write keys of those who may send events, and saved funnels.
 """
 
 from __future__ import annotations
@@ -8,17 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.state.database import open_database
+from pipeline.state.funnels import Funnels, SavedFunnel
 from pipeline.state.heartbeat import Freshness, Health, Heartbeat, Poll
 from pipeline.state.keys import KINDS, Keys, Kind, NewKey, WriteKey, hash_of, origin_of
 
 __all__ = [
     "KINDS",
     "Freshness",
+    "Funnels",
     "Health",
     "Keys",
     "Kind",
     "NewKey",
     "Poll",
+    "SavedFunnel",
     "State",
     "WriteKey",
     "hash_of",
@@ -33,3 +36,4 @@ class State(Heartbeat):
         engine = open_database(folder)
         super().__init__(engine)
         self.keys = Keys(engine)
+        self.funnels = Funnels(engine)
