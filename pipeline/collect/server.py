@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import resource
 import signal
 from asyncio import TimerHandle
@@ -33,6 +34,7 @@ MOST_PIPELINED = 32  # requests sent before the first of them is answered, which
 KEEP_ALIVE_SECONDS = 75  # longer than a load balancer keeps an idle connection (60 s usually), so that it is who closes
 STOP_SECONDS = 30
 _BACKLOG = 2_048
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _OPEN_FILES = 65_536
 _GARBAGE = 50_000  # objects between two looks for cycles: the usual 700 took most of the time that a large body takes
 
@@ -46,6 +48,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._told_bytes = 0  # of this request's head, told by the parser
         self._timer: TimerHandle | None = None
         self._too_large = False
+        self._in_head = True
         self._served: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -60,7 +63,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._kept_bytes += len(data)
-        super().data_received(data)
+        super().data_received(_without_upgrade(data) if self._in_head else data)
         if self._kept_bytes > HEAD_BYTES:
             self._end(431, "The request's headers are too large.")
 
@@ -80,6 +83,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MOST_PIPELINED:
             raise ValueError("too many requests at once")
+        self._in_head = False
         super().on_headers_complete()
         self._await_body()
 
@@ -89,6 +93,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._kept_bytes = 0
+        self._in_head = True
         self._await_nothing()
         super().on_message_complete()
 
@@ -135,6 +140,15 @@ class BoundedHttp(HttpToolsProtocol):
         head = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + head % (len(message) + 1) + message.encode() + b"\n")
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """A request's head that asks for no other protocol: the parser would take its body for one of that.
+
+    Java's own client asks for HTTP/2 in this way, with its first POST on a connection.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nignored:", head) + end + rest
 
 
 def application(settings: Settings) -> Starlette:

