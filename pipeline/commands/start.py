@@ -73,7 +73,7 @@ def _welcome(settings: Settings, port: int, with_demo: bool) -> str:
     lines.append(("Your own site:", f"http://localhost:{port}/install"))
     said = "".join(f"\n  {label:<20} {address}" for label, address in lines)
     if with_demo and (own := _own_events(settings)):
-        said += f"\n\n  {own} came in with your own keys and stand beside the demo’s. To take the demo away, stop"
+        said += f"\n\n  {own} came in with your own keys, beside those of the demo. To take the demo away, stop"
         said += "\n  this, then: python -m pipeline demo --remove. Your own events and keys stay."
     return f"{said}\n\n  Ctrl-C stops it."
 
