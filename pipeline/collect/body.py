@@ -1,4 +1,4 @@
-"""A request's body, read in bounded memory and time, and inflated where it is gzip.
+"""A request's body: read in bounded memory and time, then inflated where it is gzip.
 
 Headers are not believed: Content-Length is a hint, and whether the body is gzip its first bytes say, since some
 clients compress without a word.
@@ -22,21 +22,24 @@ _PLAIN = {"", "identity", "gzip", "x-gzip"}
 
 
 async def read(request: Request, limit: int, reserve: Callable[[int], None]) -> bytes:
-    """The body, inflated. `reserve(n)` is told of each n bytes before they are kept, and may refuse them.
+    """The body as it was sent. `reserve(n)` is told of each n bytes before they are kept, and may refuse them.
 
     Raises `Refused`.
     """
     try:
         async with asyncio.timeout(SECONDS):
-            raw = await _gather(request.stream(), limit, reserve)
+            return await _gather(request.stream(), limit, reserve)
     except TimeoutError:
         raise Refused(408, "body.slow", f"The body did not arrive within {SECONDS:.0f} s.") from None
     except ClientDisconnect:
         raise Refused(400, "body.cut", "The connection ended within the body.") from None
+
+
+def plain(raw: bytes, encoding: str, limit: int) -> bytes:
+    """The body, inflated; `encoding` is what its header says. Raises `Refused`."""
     if raw.startswith(_GZIP):
         return inflate(raw, limit)
-    encoding = request.headers.get("content-encoding", "").strip().lower()
-    if encoding not in _PLAIN:
+    if encoding.strip().lower() not in _PLAIN:
         raise Refused(415, "body.encoded", "The body is compressed, but not by gzip. Send it as it is, or by gzip.")
     return raw
 

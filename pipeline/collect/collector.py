@@ -69,18 +69,17 @@ class Collector:
         if self._stopping:
             raise Refused(503, "store.stopping", "This collector is stopping. Send it again.", retry_after=1)
         with self._batcher.hold() as held:
-            text = await body.read(request, self._settings.max_body_bytes, held.more)
+            raw = await body.read(request, self._settings.max_body_bytes, held.more)
             received_at = datetime.now(UTC)
-            held.at_least(len(text))
-            self.metrics.bytes.inc(len(text))
-            opened = envelope.open_batch if batch else envelope.open_single
-            # Parsed, a body can take thirty times its memory: nothing but bytes is held while anything is awaited.
-            named = key_text(request) or opened(text).key
+            self.metrics.bytes.inc(len(raw))
+            # Inflated, a body can take a thousand times its memory, and parsed thirty times that: whatever is awaited,
+            # nothing is held meanwhile but what was sent, or what is to be stored.
+            named = key_text(request) or self._opened(request, raw, batch).key
             key = await self._keyring.find(named)
             check_origin(key, request.headers.get("origin"))
             stamp = self._stamp(request, key, named or "", received_at, type)
-            lines, bad = self._lines(opened(text), stamp)
-            del text
+            lines, bad = self._lines(self._opened(request, raw, batch), stamp)
+            del raw
             held.at_least(sum(map(len, lines)))
             if lines:
                 await self._batcher.add(lines)
@@ -102,6 +101,10 @@ class Collector:
     def address(self, request: Request) -> str:
         """Where this collector is for the one who asks."""
         return public_address(request, self._settings)
+
+    def _opened(self, request: Request, raw: bytes, batch: bool) -> Envelope:
+        text = body.plain(raw, request.headers.get("content-encoding", ""), self._settings.max_body_bytes)
+        return envelope.open_batch(text) if batch else envelope.open_single(text)
 
     def _lines(self, opened: Envelope, stamp: Stamp) -> tuple[list[bytes], int]:
         """What to store, and how many of it the pipeline will reject: an event too long or none is stored as it came.

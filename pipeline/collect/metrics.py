@@ -39,7 +39,9 @@ class Metrics:
             "Events stored as they came that are no JSON objects, or too long: the pipeline rejects them.",
             registry=registry,
         )
-        self.bytes = Counter("activity_collector_bytes", "Bytes of bodies received, inflated.", registry=registry)
+        self.bytes = Counter(
+            "activity_collector_bytes", "Bytes of bodies received, as they were sent.", registry=registry
+        )
         self._latency = Histogram(
             "activity_collector_request_seconds",
             "From the request's headers to its answer.",

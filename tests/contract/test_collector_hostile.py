@@ -458,6 +458,16 @@ def test_requests_sent_at_once_are_bounded(target: tuple[Running, Target, Path])
     assert collector.memory < before + 60_000_000
 
 
+def test_bodies_by_nobody_take_no_room_from_others(target: tuple[Running, Target, Path]) -> None:
+    """Small ones, which inflate a thousandfold, while the key that is within them is looked for."""
+    _, aim, _ = target
+    body = gzip.compress(b'{"writeKey": "wk_none", "batch": [], "x": "' + b"x" * 3_900_000 + b'"}')
+    with ThreadPoolExecutor(40) as pool:
+        nobody = [pool.submit(aim.post, body, "/v1/batch", key="") for _ in range(40)]
+        assert [aim.post(batch(event())) for _ in range(10)] == [[200]] * 10
+        assert {tuple(future.result()) for future in nobody} == {(401,)}
+
+
 def test_what_was_answered_200_is_one_line_each(target: tuple[Running, Target, Path]) -> None:
     """No text of a client's begins a line, or ends one."""
     _, aim, data = target

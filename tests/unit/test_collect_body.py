@@ -37,7 +37,8 @@ def read(
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     request = Request({"type": "http", "method": "POST", "path": "/", "headers": named}, receive)
     noted: list[int] = [] if reserved is None else reserved
-    return asyncio.run(body.read(request, LIMIT, noted.append))
+    raw = asyncio.run(body.read(request, LIMIT, noted.append))
+    return body.plain(raw, request.headers.get("content-encoding", ""), LIMIT)
 
 
 def refusal(*arguments: Any, **more: Any) -> tuple[int, str]:
