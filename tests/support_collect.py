@@ -6,6 +6,7 @@ import base64
 import gzip
 import http.client
 import json
+import random
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,6 +210,9 @@ def ids(lines: Sequence[bytes]) -> Counter[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind((HOST, 0))
-        return int(found.getsockname()[1])
+    """A port that nobody listens on, above those that the system gives to outgoing connections: they come and go."""
+    while True:
+        port = random.SystemRandom().randrange(61_000, 65_500)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
