@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,7 @@ from pipeline.commands.printing import printable
 from pipeline.errors import ActivityError
 from pipeline.lake import Lake
 from pipeline.questions import export
-from pipeline.questions.cells import csv_header, csv_lines, utc_text
-from pipeline.questions.funnel import Answer, Funnel, Group, measure, notes, people
+from pipeline.questions.funnel import Answer, Funnel, Group, measure, notes, people, people_csv
 from pipeline.settings import Settings
 
 DESCRIPTION = """\
@@ -40,7 +38,6 @@ examples:
   python -m pipeline funnel signup.json --people dropped:2 --to dropped.csv
   python -m pipeline funnel signup.json --people converted
 """
-_ROWS = 50_000  # people written at once
 
 
 def add_parser(subparsers: Any) -> None:
@@ -135,15 +132,9 @@ def _lasting(seconds: float | None) -> str:
 
 def _write(found: pa.Table, to: str | None) -> None:
     if to is None:
-        for piece in _csv(found):
+        for piece in people_csv(found):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
         return
     with export.replacing(Path(to)) as part, part.open("wb") as file:
-        file.writelines(_csv(found))
-
-
-def _csv(found: pa.Table) -> Iterator[bytes]:
-    yield csv_header(found.column_names)
-    for batch in found.to_batches(_ROWS):
-        yield csv_lines([utc_text(each) if pa.types.is_timestamp(each.type) else each for each in batch.columns])
+        file.writelines(people_csv(found))

@@ -8,9 +8,10 @@ people(snapshot, answer, "dropped:2")
 from __future__ import annotations
 
 from pipeline.questions.funnel.answer import Answer, Bin, Entered, Part, StepAnswer
+from pipeline.questions.funnel.file import people_csv
 from pipeline.questions.funnel.measure import all_journeys, measure
 from pipeline.questions.funnel.notes import notes
-from pipeline.questions.funnel.people import Group, people
+from pipeline.questions.funnel.people import Group, Of, people
 from pipeline.questions.funnel.spec import Exclusion, Funnel, Step
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Exclusion",
     "Funnel",
     "Group",
+    "Of",
     "Part",
     "Step",
     "StepAnswer",
@@ -27,4 +29,5 @@ __all__ = [
     "measure",
     "notes",
     "people",
+    "people_csv",
 ]
