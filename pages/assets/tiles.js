@@ -10,5 +10,5 @@ export default function (component) {
     ? el('span', { class: 'sign', text: item })
     : el('div', { class: `tile ${item.tone ?? ''}` }, el('div', { class: 'label', text: item.label }),
       el('div', { class: `value${item.small ? ' small' : ''}`, text: item.value }), item.note ? el('div', { class: 'note', text: item.note }) : null);
-  root.replaceChildren(el('div', { class: 'tiles', role: 'group', 'aria-label': data.label }, ...data.items.map(tile)));
+  root.replaceChildren(el('div', { class: data.dense ? 'tiles dense' : 'tiles', role: 'group', 'aria-label': data.label }, ...data.items.map(tile)));
 }

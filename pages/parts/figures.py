@@ -15,9 +15,9 @@ def tile(label: str, value: str, note: str = "", tone: str = "", *, small: bool 
     return {"label": label, "value": value, "note": note, "tone": tone, "small": small}
 
 
-def tiles(items: Sequence[dict[str, Any] | str], *, key: str, label: str) -> None:
-    """Figures side by side; a text among the items is a sign between two of them."""
-    mount("tiles", key=key, data={"items": list(items), "label": label})
+def tiles(items: Sequence[dict[str, Any] | str], *, key: str, label: str, dense: bool = False) -> None:
+    """Figures side by side; a text among the items is a sign between two of them. `dense` keeps them on one line."""
+    mount("tiles", key=key, data={"items": list(items), "label": label, "dense": dense})
 
 
 def table(

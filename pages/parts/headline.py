@@ -38,7 +38,7 @@ def headline(view: View, now: Moment, total: int, go: Callable[[View], None]) ->
             plain = view.with_(filters=())
             st.button("Clear filters", icon=":material/close:", type="tertiary", on_click=go, args=(plain,))
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="notes"):
-            news(view, now)
+            news(view, now, lambda: go(replace(view, as_of=None)))
             computed(view, now)
             st.button(
                 "", icon=":material/info:", type="tertiary", on_click=about, help="About these events", key="about"
@@ -78,12 +78,15 @@ def computed(view: View, now: Moment) -> None:
 
 
 @st.fragment(run_every=_REFRESH)
-def news(view: View, now: Moment) -> None:
-    """Say how many new events there are, and move there when asked, or at once while Live is on."""
+def news(view: View, now: Moment, unpin: Callable[[], None]) -> None:
+    """Say how many new events there are, and move there when asked, or at once while Live is on.
+
+    `unpin` leaves the snapshot that a link asked for.
+    """
     with st.container(horizontal=True, vertical_alignment="center", width="content", key="news"):
         if view.as_of is not None:
             if st.button("Pinned by its link — show current", key="unpin", help=f"Snapshot {now.snapshot.version}"):
-                address.write(replace(view, as_of=None))
+                unpin()
                 _show(newest())
             return
         live = st.toggle("Live", key=_LIVE)

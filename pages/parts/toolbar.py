@@ -67,16 +67,16 @@ def filter_bar(view: View, moment: Moment, act: Callable[[Action], None], *, wit
     everything = within or view.with_(filters=())
     data = {
         "chips": [words.phrase(condition) for condition in view.filters],
-        "suggestions": _listed(answers.proposed(moment.snapshot, everything)),
+        "suggestions": listed(answers.proposed(moment.snapshot, everything)),
         "scope": "In this view" if everything == within or not view.filters else "In these days, without filters",
         "typed": typed,
-        "found": _listed(answers.found(moment.snapshot, within or view, typed)) if typed else [],
+        "found": listed(answers.found(moment.snapshot, within or view, typed)) if typed else [],
         "fields": [{"name": f.name, "label": f.label, "ops": list(f.ops)} for f in FIELDS if f.ops],
     }
-    mount("filterbar", key="filterbar", data=data, on_action=acted)
+    mount("filterbar", key="filterbar", data=data, scripts=("filters.js",), on_action=acted)
 
 
-def _listed(suggestions: Iterable[Suggestion]) -> list[dict[str, Any]]:
+def listed(suggestions: Iterable[Suggestion]) -> list[dict[str, Any]]:
     return [
         {"field": item.field, "label": words.label(item.field), "value": item.value, "count": item.count}
         for item in suggestions
