@@ -11,6 +11,7 @@ from pages.parts.component import ASSETS
 
 PAGES = (
     ("activity", "Activity", ""),
+    ("funnel", "Funnels", "funnels"),
     ("customer", "Customers", "customers"),
     ("health", "Pipeline", "pipeline"),
     ("install", "Install", "install"),

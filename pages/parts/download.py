@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -16,12 +18,15 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from pages.parts.funnels import answers
+from pages.parts.funnels.address import Behind, behind_of, canonical, listed, parse, pinned
 from pages.parts.serving import clock, product
 from pages.parts.words import first_and_last
 from pipeline.errors import ActivityError, LakeError, QuestionError, SnapshotGone
 from pipeline.lake import Snapshot
 from pipeline.questions import export, workbook
 from pipeline.questions.export import Progress
+from pipeline.questions.funnel import Funnel, people_csv
 from pipeline.questions.view import View
 
 TYPES = {
@@ -124,4 +129,42 @@ def status(error: ActivityError) -> int:
     return 503 if isinstance(error, LakeError) else 500
 
 
-ROUTES = [Route("/export/events.{suffix}", serve, methods=["GET"])]
+def people_path(funnel: Funnel, behind: Behind, version: int) -> str:
+    """The address of the file of a funnel's people, pinned as the page is."""
+    pairs = [("funnel", canonical(pinned(funnel))), ("as_of", str(version)), *listed(replace(behind, side=1, page=1))]
+    return f"export/people.csv?{urlencode(pairs, quote_via=quote, safe='')}"
+
+
+def people_name(behind: Behind) -> str:
+    return f"people_{behind.text().replace(':', '_')}.csv"
+
+
+async def serve_people(request: Request) -> Response:
+    """Answer with everybody in a group of a funnel, the same people as the page counts and lists."""
+    try:
+        chunks, name = await run_in_threadpool(_people_asked, request.url.query)
+    except ActivityError as error:
+        return PlainTextResponse(f"{error}\n", status_code=status(error))
+    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store", **AS_IS}
+    return StreamingResponse(_streamed(next(chunks), chunks), media_type=TYPES["csv"], headers=headers)
+
+
+def _people_asked(query: str) -> tuple[Iterator[bytes], str]:
+    """The people that an address asks for, in pieces, and what their file is called. Raises `QuestionError`."""
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    if unknown := given.keys() - {"funnel", "people", "of", "as_of"}:
+        raise QuestionError(f"There is no parameter {min(unknown)!r}.", code="view.unknown_parameter")
+    pinned_to = given.get("as_of", "")
+    if not (pinned_to.isascii() and pinned_to.isdigit() and len(pinned_to) < 13):
+        raise QuestionError("as_of is the number of a snapshot.", code="view.not_a_number")
+    funnel = parse(given.get("funnel", ""), clock(), product().settings.zone)
+    behind = behind_of(funnel, given.get("people", ""), given.get("of"))
+    snapshot = product().lake.snapshot(int(pinned_to))
+    answer = answers.measured(snapshot, funnel).result().answer
+    return people_csv(answers.listed(snapshot, answer, behind).result()), people_name(behind)
+
+
+ROUTES = [
+    Route("/export/events.{suffix}", serve, methods=["GET"]),
+    Route("/export/people.csv", serve_people, methods=["GET"]),
+]

@@ -1,0 +1,133 @@
+"""Who is behind a number: a page of them with names and times, and the way to all of them as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+import pyarrow as pa
+import streamlit as st
+
+from pages.parts import download, words
+from pages.parts.component import mount
+from pages.parts.figures import Column, table
+from pages.parts.funnels import answers, wording
+from pages.parts.funnels.address import Asked, Behind
+from pages.parts.funnels.how import how
+from pages.parts.serving import Moment
+from pipeline.event import Op
+from pipeline.questions.filters import Filter
+from pipeline.questions.funnel import Answer
+from pipeline.questions.ranges import Instants
+from pipeline.questions.view import View
+
+ROWS = 50
+_HEIGHT = "430px"
+_PAGES_PX = 380  # left to its content's width, Streamlit shows two or three pages as `1` or `1 … 3`
+_HEAD = 30  # characters of a step's name above a column
+
+
+def draw_people(asked: Asked, behind: Behind, answer: Answer, now: Moment, go: Callable[[Asked], None]) -> None:
+    """The people of one group. The number above the list, its pages and its file are one set of people."""
+    found = answers.awaited(lambda: answers.listed(now.snapshot, answer, behind), lambda: None)
+    last = max(1, -(-len(found) // ROWS))
+    page = min(behind.page, last)
+    with st.container(key="people", border=True):
+        _head(asked, behind, answer, len(found), now, go)
+        _rows(found, answer, page)
+        if last > 1:
+            _foot(asked, behind, page, last, len(found), go)
+
+
+def _head(asked: Asked, behind: Behind, answer: Answer, count: int, now: Moment, go: Callable[[Asked], None]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="people_head"):
+        said = f"<b>{wording.people(count)}</b><span>{escape(wording.group(answer, behind))}</span>"
+        st.html(f'<div class="headline people">{said}</div>', width="stretch")
+        how("people", answer.funnel, now.snapshot.version, "people", behind)
+        links = [_events(answer, behind)] if count else []
+        if count:
+            href = download.people_path(answer.funnel, behind, answer.version)
+            label = f"CSV of exactly {'them' if count > 1 else 'this one'} · {words.counted(count, 'row')}"
+            links.append({"label": label, "href": href, "file": download.people_name(behind), "icon": "download"})
+        mount("links", key="people_links", width="content", data={"links": links})
+        closed = replace(asked, behind=None)
+        st.button(
+            "", icon=":material/close:", type="tertiary", key="close_people", help="Close the list", on_click=go,
+            args=(closed,),
+        )  # fmt: skip
+
+
+def _events(answer: Answer, behind: Behind) -> dict[str, Any]:
+    """Activity has no filter for a set of people, so the link leads to the step's events, and says whose they are."""
+    step = answer.funnel.steps[behind.group.step - 1]
+    named = () if step.event is None else (Filter("event", Op.IS, (step.event,)),)
+    view = replace(_during(answer), filters=(*named, *step.filters, *answer.funnel.view.filters))
+    title = (
+        "Opens Activity on the events of this step by everybody in these days. Activity cannot show a set of people; "
+        "for the events of one person, use the link in their row."
+    )
+    return {"label": "This step’s events", "href": f"./?{view.query()}", "title": title, "icon": "out"}
+
+
+def _during(answer: Answer) -> View:
+    """The view from the range's start to the end of the last window."""
+    view = answer.funnel.view
+    start, stop = view.bounds()
+    return View(view.now, view.zone, Instants(start, min(stop + answer.funnel.window, view.now)))
+
+
+def _rows(found: pa.Table, answer: Answer, page: int) -> None:
+    view = answer.funnel.view
+    names = wording.steps(answer)
+    columns: list[Column] = [("Customer", "link"), ("Name", "text"), ("Email", "text")]
+    columns += [(_short(f"{number}. {name}"), "nowrap") for number, name in enumerate(names, start=1)]
+    columns.append(("Events", "link"))
+    times = [f"at_{number}" for number in range(1, len(names) + 1)]
+    rows = [
+        [
+            _person(row),
+            row["name"],
+            row["email"],
+            *(_time(row[name], view) for name in times),
+            {"text": "Show", "href": f"./?{_own(row['person'], answer).query()}"},
+        ]
+        for row in found.slice((page - 1) * ROWS, ROWS).to_pylist()
+    ]
+    table(columns, rows, key="people_table", label="People", empty="Nobody is behind this number.", height=_HEIGHT)
+    st.html(f'<div class="rows">Times in {escape(view.zone.key)}</div>')
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _HEAD else f"{text[: _HEAD - 1]}…"
+
+
+def _person(row: dict[str, Any]) -> dict[str, str]:
+    if row["customer_id"] is None:
+        return {"text": "Anonymous", "href": f"customers?{urlencode({'person': row['person']})}"}
+    return {"text": row["customer_id"], "href": f"customers?{urlencode({'customer': row['customer_id']})}"}
+
+
+def _own(person: str, answer: Answer) -> View:
+    """Everything this person did in the funnel's time that the funnel could see."""
+    return replace(_during(answer), filters=(Filter("person", Op.IS, (person,)), *answer.funnel.view.filters))
+
+
+def _time(at: datetime | None, view: View) -> str | None:
+    return None if at is None else words.short_time(at, view)
+
+
+def _foot(asked: Asked, behind: Behind, page: int, last: int, count: int, go: Callable[[Asked], None]) -> None:
+    st.session_state["people_page"] = page
+
+    def chosen() -> None:
+        go(replace(asked, behind=replace(behind, page=st.session_state["people_page"])))
+
+    first = (page - 1) * ROWS
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="foot"):
+        shown = f"People {first + 1:,}–{min(count, first + ROWS):,} of {count:,}"
+        st.html(f'<div class="rows">{shown}</div>', width="content")
+        st.pagination(last, key="people_page", max_visible_pages=7, width=_PAGES_PX, on_change=chosen)

@@ -1,0 +1,385 @@
+"""The Funnels page: bars, people and file agree; the URL is the state; what makes no sense is refused in words."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+from starlette.applications import Starlette
+from starlette.types import Message
+
+from pages.parts import download
+from pages.parts.funnels import chart, compare, edit, wording
+from pages.parts.funnels.address import Asked
+from pages.parts.funnels.templates import TEMPLATES
+from pipeline.errors import QuestionError
+from pipeline.event import Op
+from pipeline.questions.filters import Filter
+from pipeline.questions.funnel import Funnel, measure
+from pipeline.questions.ranges import Days
+from tests.pages.conftest import Open, Page, _opener
+from tests.pages.sample import HOSTILE
+from tests.support import make_lake
+
+UTC_ZONE = ZoneInfo("UTC")
+NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
+STEPS = [{"event": "Page Viewed"}, {"event": "Registered"}, {"event": "Subscribed"}]
+SPEC: dict[str, Any] = {"steps": STEPS, "window": "7d", "range": "14D"}
+# How far each of the readers comes, by number: 0 to 9.
+VIEWED, REGISTERED, SUBSCRIBED = 120, 40, 10
+COUNTRIES = ("France", "Japan", HOSTILE[0])
+
+
+def _rows(now: datetime) -> Iterator[dict[str, Any]]:
+    """`VIEWED` readers view a page, the first `REGISTERED` register, the first `SUBSCRIBED` of those subscribe."""
+    for reader in range(VIEWED):
+        who = {
+            "customer_id": f"cus_{reader:03d}" if reader % 4 else None,
+            "anonymous_id": f"visitor-{reader}",
+            "trait_name": f"Reader {reader}" if reader % 4 else None,
+            "country": COUNTRIES[reader % 3],
+        }
+        begin = now - timedelta(days=2, minutes=reader)
+        for place, (event, most) in enumerate(
+            (("Page Viewed", VIEWED), ("Registered", REGISTERED), ("Subscribed", SUBSCRIBED))
+        ):
+            if reader < most:
+                at = begin + timedelta(minutes=10 * place)
+                yield {**who, "event": event, "occurred_at": at, "message_id": f"{reader}-{place}"}
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("funnel")
+    make_lake(folder, list(_rows(datetime.now(UTC)))).close()
+    return folder
+
+
+@pytest.fixture
+def open_funnel(readers: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """`open_funnel(spec, "people=converted")` runs the page with a funnel."""
+    opener = _opener(readers, monkeypatch)
+    run = next(opener)
+
+    def show(spec: Any = SPEC, more: str = "") -> Page:
+        text = spec if isinstance(spec, str) else json.dumps(spec)
+        return run(f"funnel={quote(text)}&{more}", script="pages/views/funnel.py")
+
+    yield show
+    next(opener, None)
+
+
+def _tiles(page: Page, key: str = "figures") -> dict[str, str]:
+    return {item["label"]: item["value"] for item in page.given(key)["items"]}
+
+
+def _file(page: Page) -> list[dict[str, str]]:
+    """The file behind the list's link, from the route itself."""
+    link = next(each for each in page.given("people_links")["links"] if "file" in each)
+    code, text = _get("/" + link["href"])
+    assert code == 200, text
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def _get(address: str) -> tuple[int, str]:
+    """What the routes of files answer."""
+    path, _, query = address.partition("?")
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        await asyncio.sleep(60)  # the reader stays
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": []}
+    asyncio.run(Starlette(routes=download.ROUTES)(scope, receive, send))
+    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:]).decode()
+
+
+def test_the_figures_are_the_readers(open_funnel: Open) -> None:
+    tiles = _tiles(open_funnel())
+    assert (tiles["Entered"], tiles["Converted"]) == (str(VIEWED), str(SUBSCRIBED))
+    assert tiles["Conversion"] == "8.3%"
+    assert tiles["Biggest drop"] == "75.0%"
+    assert tiles["Median time"] == "20 min"
+
+
+@pytest.mark.parametrize(
+    ("people", "expected"),
+    [
+        ("reached:1", VIEWED),
+        ("reached:2", REGISTERED),
+        ("dropped:1", VIEWED - REGISTERED),
+        ("dropped:2", REGISTERED - SUBSCRIBED),
+        ("converted", SUBSCRIBED),
+    ],
+)
+def test_bar_list_and_file_are_the_same_people(open_funnel: Open, people: str, expected: int) -> None:
+    page = open_funnel(more=f"people={people}")
+    assert f"<b>{expected} people</b>" in page.html()
+    shown = page.given("people_table")["rows"]
+    assert len(shown) == min(expected, 50)
+    rows = _file(page)
+    assert len(rows) == expected == len({row["person"] for row in rows})
+    assert [row["customer_id"] or "Anonymous" for row in rows[:50]] == [row[0]["text"] for row in shown]
+
+
+def test_every_cell_of_the_breakdown_has_its_people_and_file(open_funnel: Open) -> None:
+    spec = {**SPEC, "breakdown": "country"}
+    parts = open_funnel(spec).given("parts")["rows"]
+    assert [sum(row["people"][step] for row in parts) for step in range(3)] == [VIEWED, REGISTERED, SUBSCRIBED]
+    for row in parts:
+        of = quote(json.dumps(row["of"]))
+        page = open_funnel(spec, f"people=reached:2&of={of}")
+        assert f"<b>{row['people'][1]} people</b>" in page.html()
+        assert len(_file(page)) == row["people"][1]
+        assert "<img" not in page.html()
+
+
+def test_people_are_paged(open_funnel: Open) -> None:
+    page = open_funnel(more="people=reached:1&page=3")
+    assert f"People 101–{VIEWED} of {VIEWED}" in page.html()
+    assert len(page.given("people_table")["rows"]) == VIEWED - 100
+    assert "People 101–" in open_funnel(more="people=reached:1&page=99").html()
+
+
+def test_a_person_leads_to_their_profile_and_events(open_funnel: Open) -> None:
+    row = open_funnel(more="people=converted").given("people_table")["rows"][0]
+    assert row[0]["href"].startswith("customers?")
+    query = parse_qs(urlsplit(row[-1]["href"]).query)
+    assert query["f"][0].startswith("person is ")
+
+
+def test_the_copied_link_is_pinned_and_shows_the_same(open_funnel: Open) -> None:
+    page = open_funnel(more="people=dropped:1")
+    given = parse_qs(page.given("copy_link")["links"][0]["copy"])
+    spec = json.loads(given["funnel"][0])
+    assert "range" not in spec
+    assert {"from", "to"} <= spec.keys()
+    again = open_funnel(spec, f"as_of={given['as_of'][0]}&people={given['people'][0]}")
+    assert _tiles(again) == _tiles(page)
+    assert f"<b>{VIEWED - REGISTERED} people</b>" in again.html()
+
+
+@pytest.mark.parametrize(
+    ("spec", "more", "said"),
+    [
+        ('{"steps": [', "", "not complete JSON"),
+        ({"steps": STEPS[:1]}, "", "at least two"),
+        ({"steps": STEPS * 4}, "", "at most 10"),
+        ({"steps": [{"event": "A", "filters": ["county is France"]}, STEPS[1]]}, "", "Did you mean 'country'?"),
+        (SPEC, "people=dropped:3", "names no step"),
+        (SPEC, "people=reached:1&of=%22France%22", "names no part"),
+        (SPEC, "peeple=converted", "There is no parameter 'peeple'"),
+        (SPEC, "trend=month", "no trend by 'month'"),
+        (SPEC, "compare=path%20starts_with%20/news", "has no opposite"),
+        (SPEC, "as_of=last", "not a number"),
+    ],
+)
+def test_an_unreadable_link_says_why_and_offers_templates(open_funnel: Open, spec: Any, more: str, said: str) -> None:
+    problem = open_funnel(spec, more).given("problem")
+    assert said in problem["text"]
+    assert [way["label"] for way in problem["ways"]] == [each.name for each in TEMPLATES[:3]]
+
+
+def test_without_a_link_the_first_template_is_shown(readers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opener = _opener(readers, monkeypatch)
+    page = next(opener)(script="pages/views/funnel.py")
+    assert TEMPLATES[0].name in page.html()
+    assert _tiles(page)["Entered"] == str(VIEWED)
+    next(opener, None)
+
+
+def test_an_empty_step_is_named(open_funnel: Open) -> None:
+    page = open_funnel({**SPEC, "steps": [*STEPS[:2], {"event": "Subscribbed"}]})
+    assert "Nobody reached step 3" in page.given("notes_said")["text"]
+    assert "'Subscribed'" in page.given("notes_said")["text"]
+    nobody = open_funnel({**SPEC, "steps": [{"event": "Nope"}, STEPS[1]]}).given("empty")
+    assert nobody["title"] == "Nobody entered this funnel"
+    assert "Nobody entered" in nobody["text"]
+
+
+def test_before_the_first_load_the_page_says_what_it_waits_for(open_empty: Open) -> None:
+    assert open_empty(script="pages/views/funnel.py").given("empty")["title"] == "No events yet"
+
+
+def test_widgets_change_the_link(open_funnel: Open) -> None:
+    page = open_funnel({**SPEC, "exclusions": [{"event": "Refunded", "after_step": 1, "before_step": 2}]})
+    page.test.button_group(key="order").set_value("Any order").run()
+    spec = json.loads(page.test.query_params["funnel"])
+    assert spec["order"] == "any"
+    assert "exclusions" not in spec
+    page.test.checkbox(key="first").check().run()
+    page.test.number_input(key="window").set_value(36).run()
+    page.test.selectbox(key="unit").set_value("hours").run()
+    page.test.selectbox(key="by").set_value("device").run()
+    spec = json.loads(page.test.query_params["funnel"])
+    assert (spec["first_entry_only"], spec["window"], spec["breakdown"]) == (True, "36h", "device")
+
+
+def test_a_window_too_long_is_refused_and_nothing_changes(open_funnel: Open) -> None:
+    page = open_funnel()
+    page.test.number_input(key="window").set_value(10_000).run()
+    assert "366 days" in page.given("refused")["text"]
+    assert json.loads(page.test.query_params["funnel"]) == SPEC
+
+
+def test_another_funnel_closes_the_list_of_the_one_before(open_funnel: Open) -> None:
+    page = open_funnel(more="people=converted&page=2")
+    page.test.checkbox(key="first").check().run()
+    assert not {"people", "page"} & page.test.query_params.keys()
+
+
+def test_two_periods_and_a_segment_stand_side_by_side(open_funnel: Open) -> None:
+    page = open_funnel(more="compare=before")
+    assert (_tiles(page, "figures_1")["Entered"], _tiles(page, "figures_2")["Entered"]) == (str(VIEWED), "0")
+    page = open_funnel(more="compare=country%20is%20France")
+    sides = [int(_tiles(page, f"figures_{side}")["Entered"]) for side in (1, 2)]
+    assert sides == [VIEWED // 3, VIEWED - VIEWED // 3]
+    people = open_funnel(more="compare=country%20is%20France&people=reached:1&side=2")
+    assert f"<b>{sides[1]} people</b>" in people.html()
+    assert len(_file(people)) == sides[1]
+
+
+def test_the_range_before_is_as_long_and_ends_where_this_begins() -> None:
+    view = _funnel(SPEC | {"range": "7D"}).view
+    earlier = compare.before(view)
+    assert earlier == Days(view.bounds()[0].date() - timedelta(days=7), view.bounds()[0].date() - timedelta(days=1))
+    rolling = _funnel(SPEC | {"range": "24H"}).view
+    start, stop = compare.before(rolling).bounds(NOW, UTC_ZONE)
+    assert (stop, stop - start) == (rolling.bounds()[0], timedelta(hours=24))
+
+
+def _funnel(spec: dict[str, Any]) -> Funnel:
+    return Funnel.parse(spec, now=NOW, zone=UTC_ZONE)
+
+
+def _after(spec: dict[str, Any], **action: Any) -> dict[str, Any]:
+    return edit.after(_funnel(spec), action).spec()
+
+
+def test_steps_are_added_moved_and_removed() -> None:
+    names = lambda spec: [step["event"] for step in spec["steps"]]  # noqa: E731
+    assert names(_after(SPEC, do="add", event=None)) == ["Page Viewed", "Registered", "Subscribed", None]
+    assert names(_after(SPEC, do="move", at=2, to=0)) == ["Subscribed", "Page Viewed", "Registered"]
+    assert names(_after(SPEC, do="remove", at=1)) == ["Page Viewed", "Subscribed"]
+    assert names(_after(SPEC, of="step", at=0, do="event", event="Searched"))[0] == "Searched"
+
+
+def test_filters_of_a_step_join_and_go() -> None:
+    filtered = _after(SPEC, of="step", at=1, do="filter", field="country", op="is", value="France")
+    both = _after(filtered, of="step", at=1, do="filter", field="country", op="is", value="Spain")
+    assert both["steps"][1]["filters"] == ["country is France|Spain"]
+    assert "filters" not in _after(both, of="step", at=1, do="unfilter", index=0)["steps"][1]
+
+
+def test_exclusions_follow_the_steps_they_lie_between() -> None:
+    spec = _after(SPEC, do="exclude", event="Refunded")
+    assert spec["exclusions"] == [{"event": "Refunded", "after_step": 1, "before_step": 3}]
+    narrower = _after(spec, do="between", at=0, after=2, before=3)
+    assert _after(narrower, do="remove", at=0)["exclusions"] == [
+        {"event": "Refunded", "after_step": 1, "before_step": 2}
+    ]
+    assert "exclusions" not in _after(narrower, do="remove", at=1)
+    assert "exclusions" not in _after(narrower, do="include", at=0)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"do": "remove", "at": 7},
+        {"do": "move", "at": 0, "to": -1},
+        {"do": "between", "at": 0, "after": 1, "before": 2},
+        {"of": "step", "at": 0, "do": "event", "event": "  "},
+        {"of": "step", "at": 0, "do": "filter", "field": "county", "op": "is", "value": "x"},
+        {"do": "explode"},
+    ],
+)
+def test_what_cannot_be_done_is_refused(action: dict[str, Any]) -> None:
+    with pytest.raises(QuestionError):
+        _after(SPEC, **action)
+
+
+def test_the_last_two_steps_stay() -> None:
+    with pytest.raises(QuestionError, match="at least two"):
+        _after({**SPEC, "steps": STEPS[:2]}, do="remove", at=0)
+
+
+def test_an_event_name_is_text_in_the_chart(tmp_path: Path) -> None:
+    """Plotly reads tags, entities and LaTeX; none of an event's may reach it as such."""
+    name = '<a href="x">$y$</a> & <b>bold</b>'
+    lake = make_lake(tmp_path, [{"event": name, "customer_id": "c", "occurred_at": NOW, "message_id": "1"}])
+    answer = measure(lake.snapshot(), _funnel({"steps": [{"event": name}, STEPS[1]]}))
+    lake.close()
+    for compact in (False, True):
+        drawn = str(chart.funnel(answer, None, compact=compact).to_dict())
+        assert "&lt;a href" in drawn
+        for sign in ("<a", "$y$", "<b>bold"):
+            assert sign not in drawn
+    assert chart.escaped("&lt;") == "&amp;lt;"
+
+
+@pytest.mark.parametrize(
+    ("curve", "point", "group"),
+    [(1, 0, "reached:1"), (1, 2, "converted"), (0, 1, "dropped:1"), (2, 2, "dropped:2"), (0, 0, None)],
+)
+def test_a_click_names_a_group(curve: int, point: int, group: str | None, tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    answer = measure(lake.snapshot(), _funnel(SPEC))
+    lake.close()
+    assert chart.clicked(answer, [{"curve_number": curve, "point_index": point}]) == group
+    assert chart.clicked(answer, []) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, "–"), (0.5, "0.5 s"), (40, "40 s"), (510, "8 min 30 s"), (3600, "1 h"), (187_200, "2 d 4 h")],
+)
+def test_times_are_said_in_their_two_largest_units(seconds: float | None, said: str) -> None:
+    assert wording.lasting(seconds) == said
+
+
+def test_shares_never_round_to_all_or_nothing() -> None:
+    said = [wording.percent(share) for share in (None, 0, 0.0004, 0.173, 0.9996, 1)]
+    assert said == ["–", "0%", "<0.1%", "17.3%", ">99.9%", "100%"]
+
+
+@pytest.mark.parametrize("op", [Op.IS, Op.IS_NOT, Op.CONTAINS, Op.IS_SET])
+def test_an_opposite_is_its_opposites_opposite(op: Op) -> None:
+    condition = Filter("country", op, () if op is Op.IS_SET else ("France",))
+    assert compare.opposite(compare.opposite(condition)) == condition
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda each: each.name)
+def test_templates_are_spelt_as_the_page_spells_them(template: Any) -> None:
+    funnel = template.funnel(NOW, UTC_ZONE)
+    assert funnel.spec() == template.spec
+    assert parse_qs(Asked(funnel).query())["funnel"] == parse_qs(template.href[1:])["funnel"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("people=converted&as_of=1", 400, "not complete JSON"),
+        (f"funnel={quote(json.dumps(SPEC))}&people=everyone&as_of=1", 400, "no people called 'everyone'"),
+        (f"funnel={quote(json.dumps(SPEC))}&people=converted&as_of=999999", 410, "is gone"),
+        (f"funnel={quote(json.dumps(SPEC))}&people=converted", 400, "number of a snapshot"),
+        (f"funnel={quote(json.dumps(SPEC))}&people=converted&as_of=1&x=1", 400, "no parameter 'x'"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_refused(open_funnel: Open, query: str, status: int, said: str) -> None:
+    open_funnel()
+    code, text = _get(f"/export/people.csv?{query}")
+    assert code == status
+    assert said in text
