@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
-from pipeline.s3 import open_client, translated
+from pipeline.s3 import ATTEMPTS, open_client, translated
 from pipeline.sources.inflate import inflate
 from pipeline.sources.layout import walk
 from pipeline.sources.objects import ObjectRef, Sweep
@@ -24,7 +24,7 @@ class S3Source:
         self._prefix = prefix.strip("/")
         self._endpoint = endpoint_url
         with translated(self._bucket, endpoint_url):
-            self._client = open_client(endpoint_url, region)
+            self._client = open_client(endpoint_url, region, attempts=ATTEMPTS)
 
     @property
     def uri(self) -> str:
