@@ -53,7 +53,7 @@ class Funnels:
             if replace and con.execute(_FUNNELS.update().where(_FUNNELS.c.name == name).values(given)).rowcount:
                 row = con.execute(select(_FUNNELS).where(_FUNNELS.c.name == name)).one()
                 return _saved(row)
-            made = {"id": f"fun_{secrets.token_hex(4)}", "name": name, **given}
+            made: dict[str, Any] = {"id": f"fun_{secrets.token_hex(4)}", "name": name, **given}
             try:
                 con.execute(_FUNNELS.insert().values(made))
             except IntegrityError:
