@@ -74,7 +74,8 @@ def of_people(snapshot: Snapshot, events: ir.Table, people: Collection[str]) -> 
     customers = [person.removeprefix(CUSTOMER) for person in people if person.startswith(CUSTOMER)]
     visitors = [person.removeprefix(VISITOR) for person in people if person.startswith(VISITOR)]
     first = _first_customers(snapshot, customers, visitors)
-    anonymous = [visitor for visitor, customer in first.items() if customer in set(customers)]
+    wanted = set(customers)
+    anonymous = [visitor for visitor, customer in first.items() if customer in wanted]
     anonymous += [visitor for visitor in visitors if visitor not in first]
     customer_id = events.customer_id.nullif("")
     return among(customer_id, customers) | (customer_id.isnull() & among(events.anonymous_id.nullif(""), anonymous))

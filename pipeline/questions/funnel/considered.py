@@ -13,22 +13,22 @@ from datetime import UTC, datetime
 import ibis
 import ibis.expr.types as ir
 
-from pipeline.questions.functions import microseconds
+from pipeline.questions.functions import among, microseconds
 from pipeline.questions.funnel.spec import Funnel, Step
 from pipeline.questions.matching import between, condition, matching, text_of
-from pipeline.questions.people import with_people
+from pipeline.questions.people import of_people, with_people
 from pipeline.questions.ranges import Instants
 from pipeline.questions.snapshot import Snapshot
 
 _QUIET = ("identify", "group", "alias")  # calls that break no strict sequence
+_FEW = 100_000  # people whose ids are looked up rather than everyone's
 _LATEST = datetime(2200, 12, 31, tzinfo=UTC)  # a range's own end
 
 
 def considered(snapshot: Snapshot, funnel: Funnel) -> ir.Table:
     """The view's events from the range's start to the end of the last window that mean anything to the funnel.
 
-    With each its `person`, `at` in microseconds, `event_id`, `value` of the breakdown, and the `steps`, `barred` and
-    `breaks` of `Rows`.
+    With each its ids, `at` in microseconds, `value` of the breakdown, and the `steps`, `barred` and `breaks` of `Rows`.
     """
     start, stop = funnel.view.bounds()
     view = replace(funnel.view, range=Instants(start, min(stop + funnel.window, _LATEST)))
@@ -43,50 +43,62 @@ def considered(snapshot: Snapshot, funnel: Funnel) -> ir.Table:
         barred=_bits(snapshot, events, excluded),
         breaks=~events.type.isin(_QUIET).fill_null(False) if strict else ibis.literal(False),
     )
-    events = events.filter((events.steps != 0) | (events.barred != 0) | events.breaks)
     value = ibis.null("string") if funnel.breakdown is None else text_of(funnel.breakdown, events)
-    if "person" not in events.columns:
-        events = with_people(snapshot, events, ["person"])
-    return events.filter(events.person.notnull()).select(
-        "person",
-        "occurred_at",
-        "event_id",
-        "steps",
-        "barred",
-        "breaks",
+    return events.filter((events.steps != 0) | (events.barred != 0) | events.breaks).select(
+        *("occurred_at", "event_id", "steps", "barred", "breaks"),
+        customer_id=events.customer_id.nullif(""),
+        anonymous_id=events.anonymous_id.nullif(""),
         at=microseconds(events.occurred_at),
         value=value,
     )
 
 
-def travellers(events: ir.Table, funnel: Funnel) -> ir.Table:
-    """All events of those who may be past the first step, sorted as `Rows` are."""
-    later = events.filter(later_bits(events, funnel)).select("person").distinct()
-    return events.semi_join(later, "person").order_by("person", "occurred_at", "event_id")
+def later_people(snapshot: Snapshot, events: ir.Table, funnel: Funnel) -> list[str]:
+    """Those who may be past the first step: with an event of step 2, or in any order of any but the first."""
+    others = 2 if funnel.order != "any" else (1 << len(funnel.steps)) - 2
+    ids = events.filter((events.steps & others) != 0).select("customer_id", "anonymous_id").distinct()
+    people = snapshot.fetch(with_people(snapshot, ids, ["person"]).select("person").distinct())
+    return [str(person) for person in people["person"].drop_null().to_pylist()]
 
 
-def beginners(events: ir.Table, funnel: Funnel) -> ir.Table:
-    """Those who entered and cannot be past the first step: `person`, and of the first entry `occurred_at`, `at`,
-    `event_id` and `value`; `latest` is the last entry's time."""
+def travellers(snapshot: Snapshot, events: ir.Table, people: Sequence[str]) -> ir.Table:
+    """All events of these people, with `person`, sorted as `Rows` are."""
+    if len(people) <= _FEW:
+        events = events.filter(of_people(snapshot, events, people))
+        return with_people(snapshot, events, ["person"]).order_by("person", "occurred_at", "event_id")
+    events = with_people(snapshot, events, ["person"])
+    return events.filter(among(events.person, people)).order_by("person", "occurred_at", "event_id")
+
+
+def beginners(snapshot: Snapshot, events: ir.Table, funnel: Funnel, others: Sequence[str]) -> ir.Table:
+    """Those who entered, without `others`: `person`, and of the first entry `occurred_at`, `at`, `event_id` and
+    `value`; `latest` is the last entry's time.
+
+    Entries are gathered by their ids first: there are far fewer ids to find people for than events.
+    """
     entries = between(events.filter(events.steps != 0), funnel.view.bounds())
     if funnel.order != "any":
         entries = entries.filter((entries.steps & 1) != 0)
-    later = events.filter(later_bits(events, funnel)).select("person").distinct()
-    entries = entries.anti_join(later, "person")
-    first = [entries.at, entries.event_id]
-    return entries.group_by("person").agg(
+    by_ids = entries.group_by("customer_id", "anonymous_id").agg(
         occurred_at=entries.occurred_at.min(),
         at=entries.at.min(),
         latest=entries.at.max(),
-        event_id=entries.event_id.first(order_by=first),
-        value=entries.value.first(order_by=first, include_null=True),
+        entry=_first(entries.event_id, entries.value, entries.at),
     )
+    named = with_people(snapshot, by_ids, ["person"])
+    named = named.filter(named.person.notnull(), ~among(named.person, others))
+    found = named.group_by("person").agg(
+        occurred_at=named.occurred_at.min(),
+        at=named["at"].min(),
+        latest=named.latest.max(),
+        entry=_first(named.entry["event_id"], named.entry["value"], named["at"]),
+    )
+    return found.mutate(event_id=found.entry["event_id"], value=found.entry["value"]).drop("entry")
 
 
-def later_bits(events: ir.Table, funnel: Funnel) -> ir.BooleanValue:
-    """Whether an event may take its person past the first step: of step 2, or in any order of any but the first."""
-    others = 2 if funnel.order != "any" else (1 << len(funnel.steps)) - 2
-    return (events.steps & others) != 0
+def _first(event_id: ir.Value, value: ir.Value, at: ir.Value) -> ir.StructValue:
+    """Of the earliest event, of equals the one with the lowest id: `event_id` and `value`, which may be null."""
+    return ibis.struct({"event_id": event_id, "value": value}).argmin(ibis.struct({"at": at, "event_id": event_id}))
 
 
 def _bits(snapshot: Snapshot, events: ir.Table, steps: Sequence[Step]) -> ir.IntegerValue:

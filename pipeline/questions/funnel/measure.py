@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.questions.functions import SECOND
 from pipeline.questions.funnel.answer import Answer
-from pipeline.questions.funnel.considered import beginners, considered, travellers
+from pipeline.questions.funnel.considered import beginners, considered, later_people, travellers
 from pipeline.questions.funnel.instants import Rules
 from pipeline.questions.funnel.journeys import NONE, Flags, Rows, entries, journeys
 from pipeline.questions.funnel.spec import Funnel
@@ -28,19 +28,22 @@ _Numbers = npt.NDArray[np.int64]
 def measure(snapshot: Snapshot, funnel: Funnel) -> Answer:
     """The funnel's answer at this snapshot, exact. Raises `LakeError`, `SnapshotGone`."""
     events = considered(snapshot, funnel)
+    people = later_people(snapshot, events, funnel)
     newest = _newest(snapshot)
     return Answer(
         funnel=funnel,
         version=snapshot.version,
-        travelled=_travelled(snapshot.fetch(travellers(events, funnel)), funnel, newest),
-        begun=snapshot.fetch(_counted(beginners(events, funnel), funnel, newest)),
+        travelled=_travelled(snapshot.fetch(travellers(snapshot, events, people)), funnel, newest),
+        begun=snapshot.fetch(_counted(beginners(snapshot, events, funnel, people), funnel, newest)),
     )
 
 
 def all_journeys(snapshot: Snapshot, answer: Answer) -> pa.Table:
     """Everyone who entered, with the columns of `answer.travelled`."""
-    events = beginners(considered(snapshot, answer.funnel), answer.funnel)
-    begun = snapshot.fetch(_one_by_one(events, answer.funnel, _newest(snapshot)))
+    events = considered(snapshot, answer.funnel)
+    others = later_people(snapshot, events, answer.funnel)
+    found = beginners(snapshot, events, answer.funnel, others)
+    begun = snapshot.fetch(_one_by_one(found, answer.funnel, _newest(snapshot)))
     return pa.concat_tables([answer.travelled, begun.cast(answer.travelled.schema)])
 
 
