@@ -27,40 +27,19 @@ from pipeline.questions.filters import Filter
 from pipeline.questions.funnel import Funnel, measure
 from pipeline.questions.ranges import Days
 from tests.pages.conftest import Open, Page, _opener
-from tests.pages.sample import HOSTILE
+from tests.pages.readers import REGISTERED, SUBSCRIBED, VIEWED, make_readers
 from tests.support import make_lake
 
 UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 STEPS = [{"event": "Page Viewed"}, {"event": "Registered"}, {"event": "Subscribed"}]
 SPEC: dict[str, Any] = {"steps": STEPS, "window": "7d", "range": "14D"}
-# How far each of the readers comes, by number: 0 to 9.
-VIEWED, REGISTERED, SUBSCRIBED = 120, 40, 10
-COUNTRIES = ("France", "Japan", HOSTILE[0])
-
-
-def _rows(now: datetime) -> Iterator[dict[str, Any]]:
-    """`VIEWED` readers view a page, the first `REGISTERED` register, the first `SUBSCRIBED` of those subscribe."""
-    for reader in range(VIEWED):
-        who = {
-            "customer_id": f"cus_{reader:03d}" if reader % 4 else None,
-            "anonymous_id": f"visitor-{reader}",
-            "trait_name": f"Reader {reader}" if reader % 4 else None,
-            "country": COUNTRIES[reader % 3],
-        }
-        begin = now - timedelta(days=2, minutes=reader)
-        for place, (event, most) in enumerate(
-            (("Page Viewed", VIEWED), ("Registered", REGISTERED), ("Subscribed", SUBSCRIBED))
-        ):
-            if reader < most:
-                at = begin + timedelta(minutes=10 * place)
-                yield {**who, "event": event, "occurred_at": at, "message_id": f"{reader}-{place}"}
 
 
 @pytest.fixture(scope="module")
 def readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("funnel")
-    make_lake(folder, list(_rows(datetime.now(UTC)))).close()
+    make_readers(folder).close()
     return folder
 
 

@@ -129,4 +129,5 @@ def points(first: float | None, second: float | None) -> str:
     """`+1.2 points`: the second rate less the first."""
     if first is None or second is None:
         return "–"
-    return f"{100 * (second - first):+.1f} points".replace("-", "−")
+    apart = round(100 * (second - first), 1)
+    return f"{apart:+.1f} points".replace("-", "−") if apart else "none"

@@ -1,0 +1,193 @@
+"""The Funnels page as an analyst uses it, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from pages.parts.funnels.templates import TEMPLATES
+from tests.browser.conftest import Server, serving, settle
+from tests.pages.readers import HOSTILE_COUNT, HOSTILE_EVENT, REGISTERED, SUBSCRIBED, VIEWED, make_readers
+
+pytestmark = pytest.mark.browser
+_LEFT, _BARS = 0, 1  # the chart's traces: who was lost, at the left; who came
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("funnel")
+    make_readers(folder).close()
+    with serving(folder) as running:
+        yield running
+
+
+def _open(page: Page, path: str = "/funnels") -> None:
+    page.goto(path)
+    expect(_bar(page, _BARS, 1)).to_be_attached()
+    settle(page)
+
+
+def _bar(page: Page, trace: int, step: int, steps: int = 3) -> Locator:
+    return page.locator(".st-key-funnel_chart .trace.bars .point path").nth(trace * steps + step - 1)
+
+
+def _click(page: Page, bar: Locator) -> None:
+    """Where the bar is: the chart takes clicks on a layer above its bars."""
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def _spec(page: Page) -> dict[str, Any]:
+    spec: dict[str, Any] = json.loads(parse_qs(urlsplit(page.url).query)["funnel"][0])
+    return spec
+
+
+def _headline(page: Page) -> Locator:
+    return page.locator(".headline.people b")
+
+
+def test_a_template_a_drop_its_people_and_their_file_agree(page: Page, tmp_path: Path) -> None:
+    _open(page)
+    page.get_by_role("button", name=re.compile("Templates & saved")).click()
+    page.get_by_role("link", name=TEMPLATES[0].name).click()
+    expect(page).to_have_url(re.compile("funnel="))
+    expect(_bar(page, _BARS, 1)).to_be_attached()
+    settle(page)
+    expect(page.get_by_role("group", name="The funnel in figures")).to_contain_text(f"Entered{VIEWED}")
+    _click(page, _bar(page, _LEFT, 2))
+    expect(_headline(page)).to_have_text(f"{VIEWED - REGISTERED} people")
+    people = page.get_by_role("table", name="People")
+    expect(people.locator("tbody tr")).to_have_count(50)
+    with page.expect_download() as started:
+        page.get_by_role("link", name=re.compile("CSV of exactly them")).click()
+    target = tmp_path / started.value.suggested_filename
+    started.value.save_as(target)
+    rows = list(csv.DictReader(target.read_text().splitlines()))
+    assert len({row["person"] for row in rows}) == len(rows) == VIEWED - REGISTERED
+    page.get_by_role("button", name="Next page").click()
+    expect(people.locator("tbody tr")).to_have_count(VIEWED - REGISTERED - 50)
+
+
+def test_a_bar_opens_and_back_closes_and_a_link_restores(page: Page) -> None:
+    _open(page)
+    _click(page, _bar(page, _BARS, 3))
+    expect(_headline(page)).to_have_text(f"{SUBSCRIBED} people")
+    page.go_back()
+    expect(_headline(page)).to_have_count(0)
+    page.go_forward()
+    expect(_headline(page)).to_have_text(f"{SUBSCRIBED} people")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied link")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert "as_of=" in link
+    _open(page, link)
+    expect(_headline(page)).to_have_text(f"{SUBSCRIBED} people")
+
+
+def test_a_listed_person_opens_in_activity_and_as_a_profile(page: Page) -> None:
+    _open(page)
+    _click(page, _bar(page, _BARS, 3))
+    row = page.get_by_role("table", name="People").locator("tbody tr").first
+    row.get_by_role("link", name="Show").click()
+    expect(page.locator(".headline b")).to_have_text("3 events")
+    page.go_back()
+    name = row.get_by_role("link").first
+    customer = name.inner_text()
+    name.click()
+    expect(page.locator(".facts").get_by_text(customer, exact=True)).to_be_visible()
+
+
+def test_steps_are_built_by_typing(page: Page) -> None:
+    _open(page)
+    page.get_by_role("combobox", name="Event of step 3").click()
+    page.keyboard.type("regis")
+    expect(page.get_by_role("option", name=re.compile("^Registered"))).to_contain_text(str(REGISTERED))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("group", name="The funnel in figures")).to_contain_text("Converted0")
+    page.get_by_role("button", name="Remove step 3").click()
+    expect(page.get_by_role("group", name="The funnel in figures")).to_contain_text(f"Converted{REGISTERED}")
+    page.get_by_role("button", name="Filter step 1").click()
+    page.keyboard.type("country is France")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("group", name="The funnel in figures")).to_contain_text(f"Entered{VIEWED // 3}")
+    page.get_by_role("button", name="Add step").click()
+    page.keyboard.type("subs")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Event of step 3")).to_have_value("Subscribed")
+    settle(page)
+    assert _spec(page)["steps"] == [
+        {"event": "Page Viewed", "filters": ["country is France"]},
+        {"event": "Registered"},
+        {"event": "Subscribed"},
+    ]
+    page.go_back()
+    expect(page.get_by_role("combobox", name="Event of step 3")).to_have_count(0)
+
+
+def test_what_is_being_typed_outlives_an_answer(page: Page) -> None:
+    """The answer to the change before comes while the next one is typed."""
+    _open(page)
+    page.get_by_role("button", name="Move step 3 up").click()
+    page.get_by_role("combobox", name="Event of step 1").click()
+    page.keyboard.type("sub")
+    expect(page.get_by_role("combobox", name="Event of step 2")).to_have_value("Subscribed")
+    settle(page)
+    expect(page.get_by_role("combobox", name="Event of step 1")).to_have_value("sub")
+    page.keyboard.type("scribed")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Event of step 1")).to_have_value("Subscribed")
+    settle(page)
+    assert [step["event"] for step in _spec(page)["steps"]] == ["Subscribed", "Subscribed", "Registered"]
+
+
+def test_hostile_names_stay_text(page: Page) -> None:
+    spec = {"steps": [{"event": "Page Viewed"}, {"event": HOSTILE_EVENT}], "breakdown": "country"}
+    page.goto(f"/funnels?funnel={json.dumps(spec).replace('&', '%26')}&people=converted")
+    expect(_headline(page)).to_have_text(f"{HOSTILE_COUNT} people")
+    settle(page)
+    expect(page.locator(".st-key-funnel_chart .ytick text").nth(1)).to_contain_text(HOSTILE_EVENT[:15])
+    expect(page.get_by_role("combobox", name="Event of step 2")).to_have_value(HOSTILE_EVENT)
+    expect(page.get_by_role("table", name="By Country")).to_contain_text("<img src=x")
+    _click(page, _bar(page, _BARS, 2, steps=2))
+    settle(page)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_funnel_is_saved_renamed_and_deleted(page: Page) -> None:
+    _open(page)
+    page.get_by_role("button", name=re.compile("Templates & saved")).click()
+    page.get_by_role("textbox", name="Save this funnel as").fill("Spring <b>sale</b>")
+    page.keyboard.press("Tab")
+    settle(page)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".st-key-headline .headline b")).to_have_text("Spring <b>sale</b>")
+    page.get_by_role("button", name="Rename Spring <b>sale</b>").click()
+    page.get_by_role("textbox", name="New name").fill("Summer")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Summer")).to_be_visible()
+    page.get_by_role("button", name="Delete Summer").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_role("link", name="Summer")).to_have_count(0)
+
+
+def test_a_breakdown_cell_lists_its_people(page: Page) -> None:
+    spec = {
+        "steps": [{"event": "Page Viewed"}, {"event": "Registered"}, {"event": "Subscribed"}],
+        "breakdown": "country",
+    }
+    _open(page, f"/funnels?funnel={json.dumps(spec)}")
+    page.get_by_role("button", name=re.compile("^Japan, 1. Page Viewed")).click()
+    expect(_headline(page)).to_have_text(f"{VIEWED // 3} people")
+    expect(page.locator(".headline.people span")).to_contain_text("Country is Japan")
