@@ -8,7 +8,7 @@ is the one that counts ("Funnels" in docs/semantics.md).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -112,30 +112,41 @@ def any_order(events: Sequence[Happened], rules: Rules) -> tuple[int, ...]:
     entries = [place for place, event in enumerate(events) if event.steps and rules.start <= event.at < rules.stop]
     if rules.first_entry_only:
         entries = entries[:1]
+    alike: dict[int, list[int]] = {}  # the steps that events match → those events
+    for place, event in enumerate(events):
+        if event.steps:
+            alike.setdefault(event.steps, []).append(place)
+    most = len(
+        _taken(events, sorted(place for places in alike.values() for place in places[: rules.steps]), rules.steps)
+    )
     best: tuple[int, ...] = ()
     for entry in entries:
-        found = _from_entry(events, entry, rules)
+        found = _taken(events, _near(events, entry, alike, rules), rules.steps)
         if len(found) > len(best):
             best = found
-        if len(best) == rules.steps:
+        if len(best) == most:  # more is not in these events, whatever the window
             break
     return best
 
 
-def _from_entry(events: Sequence[Happened], entry: int, rules: Rules) -> tuple[int, ...]:
-    """The most events from `entry` on that can each have a step of their own, the earliest such.
+def _near(events: Sequence[Happened], entry: int, alike: Mapping[int, list[int]], rules: Rules) -> list[int]:
+    """The events from `entry` on within the window; of those that match the same steps, as many as there are steps."""
+    deadline = events[entry].at + rules.window
+    near: list[int] = []
+    for places in alike.values():
+        first = bisect_left(places, entry)
+        near += [place for place in places[first : first + rules.steps] if events[place].at <= deadline]
+    return sorted(near)
+
+
+def _taken(events: Sequence[Happened], places: Sequence[int], steps: int) -> tuple[int, ...]:
+    """The most of these events that can each have a step of their own, the earliest such.
 
     Sets of events that can be matched to steps form a matroid: taking each that still fits gives the largest set, and
     of those the earliest.
     """
     holder: dict[int, int] = {}  # step → the event that has it
-    taken: list[int] = []
-    for place in range(entry, len(events)):
-        if events[place].at - events[entry].at > rules.window or len(taken) == rules.steps:
-            break
-        if events[place].steps and _fits(events, place, holder, set(), rules.steps):
-            taken.append(place)
-    return tuple(taken)
+    return tuple(place for place in places if len(holder) < steps and _fits(events, place, holder, set(), steps))
 
 
 def _fits(events: Sequence[Happened], place: int, holder: dict[int, int], tried: set[int], steps: int) -> bool:
