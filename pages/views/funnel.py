@@ -27,6 +27,7 @@ from pipeline.questions.ranges import Days
 from pipeline.questions.view import View
 
 _COLUMNS = (1.0, 2.55)
+_WARM = "funnel_warm"
 
 
 @st.fragment
@@ -45,7 +46,7 @@ def page() -> None:
 
 def draw_unreadable(error: QuestionError) -> None:
     ways = [{"label": each.name, "href": each.href} for each in TEMPLATES[:3]]
-    text = f"{error} Or begin with one of these:"
+    text = f"{error} Or start from one of these:"
     notice(text, key="problem", tone="error", title="This funnel cannot be shown", ways=ways, big=True)
 
 
@@ -56,6 +57,12 @@ def draw(asked: Asked, now: Moment) -> None:
     def change(funnel: Funnel) -> None:
         address.write(asked.of(funnel))
 
+    if _WARM not in st.session_state:
+        # The first questions of a session take longest: show where everything will be, then ask them.
+        st.session_state[_WARM] = True
+        for column in st.columns(_COLUMNS, gap="small"):
+            column.skeleton(height=560)
+        st.rerun()
     draw_toolbar(asked, now, go_to)
     listing.refused()
     listing.gone(now)
@@ -76,6 +83,7 @@ def draw_toolbar(asked: Asked, now: Moment, go_to: GoTo) -> None:
         with st.container():
             filter_bar(view, now, listing.actor(view, now, go_to))
         filter_builder(view, now, go_to)
+        compare.menu(asked, now, address.write)
         link = {"label": "Copy link", "title": "Copy a link to exactly this funnel: its dates and its data"}
         query = asked.pinned(now.snapshot.version).query()
         mount("links", key="copy_link", width="content", data={"links": [{**link, "copy": query}]})
@@ -85,7 +93,7 @@ def draw_headline(asked: Asked, now: Moment, go_to: GoTo, name: str) -> None:
     view = asked.funnel.view
     custom = isinstance(view.range, Days)
     with st.container(horizontal=True, vertical_alignment="center", key="headline"):
-        dates = "" if custom else f"entered {words.dates(view)}"
+        dates = "entered" if custom else f"entered {words.dates(view)}"
         said = f"<b>{escape(name)}</b><span>{escape(dates)}<em> · times in {escape(view.zone.key)}</em></span>"
         st.html(f'<div class="headline">{said}</div>', width="content")
         if custom:
@@ -93,7 +101,6 @@ def draw_headline(asked: Asked, now: Moment, go_to: GoTo, name: str) -> None:
         quick_filters(view, go_to)
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="aside"):
             news(replace(view, as_of=asked.as_of), now, lambda: address.write(replace(asked, as_of=None)))
-            compare.menu(asked, now, address.write)
 
 
 page()

@@ -191,3 +191,15 @@ def test_a_breakdown_cell_lists_its_people(page: Page) -> None:
     page.get_by_role("button", name=re.compile("^Japan, 1. Page Viewed")).click()
     expect(_headline(page)).to_have_text(f"{VIEWED // 3} people")
     expect(page.locator(".headline.people span")).to_contain_text("Country is Japan")
+
+
+def test_a_number_of_the_steps_is_a_button_for_the_keyboard(page: Page) -> None:
+    _open(page)
+    stopped = page.get_by_role("button", name=re.compile("^Stopped at 1. Page Viewed"))
+    stopped.focus()
+    page.keyboard.press("Enter")
+    expect(_headline(page)).to_have_text(f"{VIEWED - REGISTERED} people")
+    expect(stopped).to_have_attribute("aria-pressed", "true")
+    header = page.locator("header").first.bounding_box()
+    assert header is not None
+    assert header["y"] == 0  # the list is scrolled to, and the frame stays

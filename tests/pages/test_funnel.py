@@ -6,6 +6,9 @@ import asyncio
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,15 +21,15 @@ from starlette.applications import Starlette
 from starlette.types import Message
 
 from pages.parts import download
-from pages.parts.funnels import chart, compare, edit, wording
-from pages.parts.funnels.address import Asked
+from pages.parts.funnels import chart, compare, edit, tables, wording
+from pages.parts.funnels.address import OTHER, Asked
 from pages.parts.funnels.templates import TEMPLATES
 from pipeline.errors import QuestionError
 from pipeline.event import Op
 from pipeline.questions.filters import Filter
 from pipeline.questions.funnel import Funnel, measure
 from pipeline.questions.ranges import Days
-from tests.pages.conftest import Open, Page, _opener
+from tests.pages.conftest import ROOT, Open, Page, _opener
 from tests.pages.readers import REGISTERED, SUBSCRIBED, VIEWED, make_readers
 from tests.support import make_lake
 
@@ -116,14 +119,53 @@ def test_bar_list_and_file_are_the_same_people(open_funnel: Open, people: str, e
 
 def test_every_cell_of_the_breakdown_has_its_people_and_file(open_funnel: Open) -> None:
     spec = {**SPEC, "breakdown": "country"}
-    parts = open_funnel(spec).given("parts")["rows"]
-    assert [sum(row["people"][step] for row in parts) for step in range(3)] == [VIEWED, REGISTERED, SUBSCRIBED]
-    for row in parts:
-        of = quote(json.dumps(row["of"]))
+    parts = [row["cells"] for row in open_funnel(spec).given("parts")["rows"]]
+    assert [sum(int(cells[step]["text"]) for cells in parts) for step in range(3)] == [VIEWED, REGISTERED, SUBSCRIBED]
+    for cells in parts:
+        of = quote(json.dumps(cells[1]["action"]["of"]))
         page = open_funnel(spec, f"people=reached:2&of={of}")
-        assert f"<b>{row['people'][1]} people</b>" in page.html()
-        assert len(_file(page)) == row["people"][1]
+        assert f"<b>{cells[1]['text']} people</b>" in page.html()
+        assert len(_file(page)) == int(cells[1]["text"])
         assert "<img" not in page.html()
+
+
+def test_every_number_of_the_steps_asks_for_its_people(open_funnel: Open) -> None:
+    page = open_funnel(more="people=dropped:1")
+    rows = page.given("step_table")["rows"]
+    asked = [cell["action"]["people"] for row in rows for cell in row["cells"] if "action" in cell]
+    assert asked == ["reached:1", "dropped:1", "reached:2", "dropped:2", "converted"]
+    counts = [cell["text"] for row in rows for cell in row["cells"] if "action" in cell]
+    assert counts == [
+        str(each) for each in (VIEWED, VIEWED - REGISTERED, REGISTERED, REGISTERED - SUBSCRIBED, SUBSCRIBED)
+    ]
+    assert [cell["action"]["people"] for row in rows for cell in row["cells"] if cell.get("on")] == ["dropped:1"]
+
+
+def test_a_click_on_a_number_names_its_people(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    answer = measure(lake.snapshot(), _funnel({**SPEC, "breakdown": "country"}))
+    lake.close()
+    click = {"do": "people", "people": "dropped:2"}
+    named = [tables.chosen(answer, {**click, **more}) for more in ({}, {"of": "France"}, {"of": None}, {"of": OTHER})]
+    said = [(each.text(), each.narrowed, each.value, each.other) for each in named if each is not None]
+    assert said == [
+        ("dropped:2", False, None, False),
+        ("dropped:2", True, "France", False),
+        ("dropped:2", True, None, False),
+        ("dropped:2", True, None, True),
+    ]
+    assert tables.chosen(answer, {"do": "else"}) is None
+    with pytest.raises(QuestionError):
+        tables.chosen(answer, {"do": "people", "people": "dropped:3"})
+
+
+def test_the_command_beside_a_list_writes_the_same_people(open_funnel: Open, readers: Path) -> None:
+    page = open_funnel(more="people=dropped:1")
+    command = next(each.value for each in page.test.code if "--people" in each.value)
+    command = command.replace("python -m", f"{sys.executable} -m").replace("people.csv", str(readers / "people.csv"))
+    subprocess.run(command, shell=True, check=True, cwd=ROOT, env={**os.environ, "ACTIVITY_DATA": str(readers)})
+    with (readers / "people.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == _file(page)
 
 
 def test_people_are_paged(open_funnel: Open) -> None:
@@ -161,6 +203,7 @@ def test_the_copied_link_is_pinned_and_shows_the_same(open_funnel: Open) -> None
         (SPEC, "people=dropped:3", "names no step"),
         (SPEC, "people=reached:1&of=%22France%22", "names no part"),
         (SPEC, "peeple=converted", "There is no parameter 'peeple'"),
+        (SPEC, "people=converted&side=2", "is of a comparison"),
         (SPEC, "trend=month", "no trend by 'month'"),
         (SPEC, "compare=path%20starts_with%20/news", "has no opposite"),
         (SPEC, "as_of=last", "not a number"),

@@ -85,7 +85,10 @@ def read(now: datetime, zone: ZoneInfo) -> Asked:
             hint = did_you_mean(name, _PARAMETERS) or f"There are: {', '.join(_PARAMETERS)}."
             raise QuestionError(f"There is no parameter {name!r}.", hint=hint, code="view.unknown_parameter")
     funnel = parse(given["funnel"], now, zone) if "funnel" in given else TEMPLATES[0].funnel(now, zone)
-    return Asked(funnel, _number("as_of"), _behind(funnel), _compared(given.get("compare")), _weekly())
+    compare, behind = _compared(given.get("compare")), _behind(funnel)
+    if behind is not None and behind.side == 2 and compare is None:
+        raise QuestionError("side=2 is of a comparison.", hint="Add compare=before.", code="funnel.people")
+    return Asked(funnel, _number("as_of"), behind, compare, _weekly())
 
 
 def parse(text: str, now: datetime, zone: ZoneInfo) -> Funnel:
@@ -95,7 +98,7 @@ def parse(text: str, now: datetime, zone: ZoneInfo) -> Funnel:
     except (ValueError, RecursionError):
         raise QuestionError(
             "The link’s funnel cannot be read: it is not complete JSON.",
-            hint="Copy the whole link again, or begin with a template.",
+            hint="Copy the whole link again.",
             code="funnel.malformed",
         ) from None
     return Funnel.parse(spec, now=now, zone=zone)

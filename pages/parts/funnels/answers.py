@@ -90,18 +90,7 @@ def of(answer: Answer, behind: Behind) -> Of | None:
     return Of(behind.value)
 
 
-def number(answer: Answer, behind: Behind) -> int:
-    """How many the page says are in a group: what its list and its file must have."""
-    if not behind.narrowed:
-        counts = tuple(step.people for step in answer.steps)
-    else:
-        same = (part for part in answer.breakdown if (part.other, part.value) == (behind.other, behind.value))
-        counts = next((part.people for part in same), (0,) * len(answer.steps))
-    step = behind.group.step
-    return counts[step - 1] - (counts[step] if behind.group.kind == "dropped" else 0)
-
-
-def awaited(ask: Callable[[], Future[T]], waiting: Callable[[], None]) -> T:
+def awaited(ask: Callable[[], Future[T]], waiting: Callable[[], object]) -> T:
     """The answer, calling `waiting` again and again until it is there; that may end the wait by raising."""
     while True:
         future = ask()

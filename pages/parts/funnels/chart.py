@@ -16,7 +16,7 @@ from pipeline.questions.funnel import Answer
 BAR, CHOSEN, SECOND = "#6366f1", "#f59e0b", "#0ea5e9"
 _LOST = {BAR: "rgba(99,102,241,.19)", SECOND: "rgba(14,165,233,.19)", CHOSEN: "rgba(245,158,11,.42)"}
 _MUTED = "#8b8ba0"
-_ROW, _COMPACT_ROW = 88, 78  # pixels
+_ROW, _COMPACT_ROW = 78, 78  # pixels
 _NUMBERS = 182  # … that the numbers at the right take
 _LONGEST, _COMPACT_LONGEST, _FILTERS_LONGEST = 24, 19, 30  # characters
 _WINGS = {0, 2}

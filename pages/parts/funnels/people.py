@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +17,7 @@ from pages.parts import download, words
 from pages.parts.component import mount
 from pages.parts.figures import Column, table
 from pages.parts.funnels import answers, wording
-from pages.parts.funnels.address import Asked, Behind
+from pages.parts.funnels.address import Asked, Behind, listed
 from pages.parts.funnels.how import how
 from pages.parts.serving import Moment
 from pipeline.event import Op
@@ -33,7 +34,9 @@ _HEAD = 30  # characters of a step's name above a column
 
 def draw_people(asked: Asked, behind: Behind, answer: Answer, now: Moment, go: Callable[[Asked], None]) -> None:
     """The people of one group. The number above the list, its pages and its file are one set of people."""
-    found = answers.awaited(lambda: answers.listed(now.snapshot, answer, behind), lambda: None)
+    slot = st.empty()
+    found = answers.awaited(lambda: answers.listed(now.snapshot, answer, behind), lambda: slot.skeleton(height=430))
+    slot.empty()
     last = max(1, -(-len(found) // ROWS))
     page = min(behind.page, last)
     with st.container(key="people", border=True):
@@ -49,11 +52,17 @@ def _head(asked: Asked, behind: Behind, answer: Answer, count: int, now: Moment,
         st.html(f'<div class="headline people">{said}</div>', width="stretch")
         how("people", answer.funnel, now.snapshot.version, "people", behind)
         links = [_events(answer, behind)] if count else []
+        shown = json.dumps(listed(replace(behind, page=1)))
         if count:
             href = download.people_path(answer.funnel, behind, answer.version)
             label = f"CSV of exactly {'them' if count > 1 else 'this one'} · {words.counted(count, 'row')}"
             links.append({"label": label, "href": href, "file": download.people_name(behind), "icon": "download"})
-        mount("links", key="people_links", width="content", data={"links": links})
+        mount(
+            "links",
+            key="people_links",
+            width="content",
+            data={"links": links, "reveal": shown},
+        )
         closed = replace(asked, behind=None)
         st.button(
             "", icon=":material/close:", type="tertiary", key="close_people", help="Close the list", on_click=go,

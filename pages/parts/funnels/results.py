@@ -12,11 +12,10 @@ import streamlit as st
 
 from pages.parts import words
 from pages.parts.answers import anything
-from pages.parts.component import Action, mount
 from pages.parts.figures import tile, tiles
-from pages.parts.funnels import answers, chart, wording
+from pages.parts.funnels import answers, chart, tables, wording
 from pages.parts.funnels import compare as comparing
-from pages.parts.funnels.address import OTHER, Asked, Behind, behind_of
+from pages.parts.funnels.address import Asked, behind_of
 from pages.parts.funnels.answers import Measured
 from pages.parts.funnels.how import how
 from pages.parts.funnels.people import draw_people
@@ -46,15 +45,19 @@ def results(asked: Asked, now: Moment, go: Go) -> None:
     with st.container(border=True, key="funnel_card"):
         section("How far people came", "funnel", answer, "funnel", _HINT)
         bars(asked, answer, go, "funnel_chart")
-    if asked.behind is not None:
+        tables.step_by_step(asked, answer, go)
+    narrowed = asked.behind is not None and asked.behind.narrowed
+    if asked.behind is not None and not narrowed:
         draw_people(asked, asked.behind, answer, now, go)
     if answer.breakdown:
-        breakdown(asked, answer, go)
+        draw_breakdown(asked, answer, go)
+    if asked.behind is not None and narrowed:
+        draw_people(asked, asked.behind, answer, now, go)
     if answer.converted:
         over_time(asked, answer, go)
 
 
-_HINT = "Click a bar for who reached the step, its pale sides for who was lost before it"
+_HINT = "Click a bar for who reached the step, its pale sides for who was lost before it, or a number below"
 
 
 def awaited(funnel: Funnel, now: Moment) -> Measured:
@@ -147,43 +150,11 @@ def bars(asked: Asked, answer: Answer, go: Go, key: str, *, side: int = 1, compa
     st.plotly_chart(figure, key=key, on_select=clicked, selection_mode="points", config=_PLAIN)
 
 
-def breakdown(asked: Asked, answer: Answer, go: Go) -> None:
-    field = answer.funnel.breakdown or ""
+def draw_breakdown(asked: Asked, answer: Answer, go: Go) -> None:
+    title = f"By {words.label(answer.funnel.breakdown or '')}"
     with st.container(border=True, key="breakdown_card"):
-        section(f"By {words.label(field)}", "breakdown", answer, "breakdown", "Click a number for the people behind it")
-        data = {
-            "label": words.label(field),
-            "steps": [f"{number}. {name}" for number, name in enumerate(wording.steps(answer), start=1)],
-            "rows": [
-                {
-                    "name": "Other" if part.other else part.value,
-                    "of": OTHER if part.other else part.value,
-                    "other": part.other,
-                    "people": list(part.people),
-                    "rates": [
-                        wording.percent(each / part.people[0] if part.people[0] else None) for each in part.people
-                    ],
-                }
-                for part in answer.breakdown
-            ],
-            "chosen": _cell(asked.behind),
-        }
-
-        def acted(action: Action) -> None:
-            match action:
-                case {"do": "people", "step": int(step), "of": of} if 1 <= step <= len(answer.steps):
-                    group = behind_of(answer.funnel, f"reached:{step}", None).group
-                    other = of == OTHER
-                    value = None if other or of is None else str(of)
-                    go(replace(asked, behind=Behind(group, narrowed=True, value=value, other=other)))
-
-        mount("parts", key="parts", data=data, on_action=acted)
-
-
-def _cell(behind: Behind | None) -> dict[str, Any] | None:
-    if behind is None or not behind.narrowed:
-        return None
-    return {"step": behind.group.step, "of": OTHER if behind.other else behind.value}
+        section(title, "breakdown", answer, "breakdown", "Click a number for the people behind it")
+        tables.breakdown(asked, answer, go)
 
 
 def over_time(asked: Asked, answer: Answer, go: Go) -> None:
@@ -210,6 +181,8 @@ def _trend_choice(asked: Asked, go: Go) -> None:
 def _two(asked: Asked, now: Moment, go: Go) -> None:
     """Both funnels, what differs, and the people of whichever was clicked."""
     named = comparing.pair(asked)
+    for _, funnel in named:
+        answers.measured(now.snapshot, funnel)  # both at once
     found = [(name, awaited(funnel, now)) for name, funnel in named]
     for place, (column, (name, measured)) in enumerate(zip(st.columns(2, gap="small"), found, strict=True), start=1):
         with column, st.container(border=True, key=f"side_{place}"):
