@@ -99,7 +99,7 @@ def draw_headline(asked: Asked, now: Moment, go_to: GoTo, name: str) -> None:
         if custom:
             day_choice(view, go_to)
         quick_filters(view, go_to)
-        with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="aside"):
+        with st.container(horizontal=True, width="content", vertical_alignment="center", key="aside"):
             news(replace(view, as_of=asked.as_of), now, lambda: address.write(replace(asked, as_of=None)))
 
 
