@@ -45,9 +45,14 @@ def actor(view: View, now: Moment, go: Go) -> Act:
                 case _:
                     go(address.after(view, action))
         except ActivityError as error:
-            st.session_state[_REFUSED] = str(error)
+            refuse(error)
 
     return act
+
+
+def refuse(error: ActivityError) -> None:
+    """Keep why the reader's action could not be done, until `refused` says it."""
+    st.session_state[_REFUSED] = str(error)
 
 
 def refused() -> None:

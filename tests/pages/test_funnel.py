@@ -182,6 +182,22 @@ def test_a_person_leads_to_their_profile_and_events(open_funnel: Open) -> None:
     assert query["f"][0].startswith("person is ")
 
 
+def test_a_link_to_activity_is_given_only_where_it_is_those_events(open_funnel: Open) -> None:
+    """Values of one field are alternatives in a view, but the funnel's and a step's filters must both hold."""
+
+    def labels(spec: dict[str, Any]) -> list[str]:
+        return [link["label"][:9] for link in open_funnel(spec, "people=reached:1").given("people_links")["links"]]
+
+    step = {"event": "Page Viewed", "filters": ["country is France"]}
+    assert labels({**SPEC, "filters": ["device is_not Bot"], "steps": [step, STEPS[1]]}) == ["This step", "CSV of ex"]
+    for other in ("country is France|Japan", "event is Page Viewed|Registered"):
+        assert labels({**SPEC, "filters": [other], "steps": [step, STEPS[1]]}) == ["CSV of ex"]
+    assert labels({**SPEC, "order": "any"}) == ["CSV of ex"]
+    within = {**SPEC, "filters": ["person is c:cus_001|c:cus_002"]}
+    row = open_funnel(within, "people=reached:1").given("people_table")["rows"][0]
+    assert parse_qs(urlsplit(row[-1]["href"]).query)["f"] == ["person is c:cus_002"]
+
+
 def test_the_copied_link_is_pinned_and_shows_the_same(open_funnel: Open) -> None:
     page = open_funnel(more="people=dropped:1")
     given = parse_qs(page.given("copy_link")["links"][0]["copy"])
@@ -206,6 +222,7 @@ def test_the_copied_link_is_pinned_and_shows_the_same(open_funnel: Open) -> None
         (SPEC, "people=converted&side=2", "is of a comparison"),
         (SPEC, "trend=month", "no trend by 'month'"),
         (SPEC, "compare=path%20starts_with%20/news", "has no opposite"),
+        ({**SPEC, "filters": ["country is Japan"]}, "compare=country%20is%20France", "already filtered by Country"),
         (SPEC, "as_of=last", "not a number"),
     ],
 )

@@ -10,6 +10,7 @@ trend=week         the trend by week
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ import streamlit as st
 
 from pages.parts.funnels.templates import TEMPLATES
 from pipeline.errors import QuestionError, did_you_mean
+from pipeline.event import NEGATIVE
 from pipeline.questions.filters import Filter
 from pipeline.questions.funnel import Funnel, Group
 from pipeline.questions.view import View
@@ -112,6 +114,13 @@ def write(asked: Asked) -> None:
 def narrow(view: View, funnel: Funnel) -> Funnel:
     """The funnel over another range or other filters."""
     return replace(funnel, view=replace(funnel.view, range=view.range, filters=view.filters))
+
+
+def alternatives(filters: Iterable[Filter], added: Filter) -> bool:
+    """Whether a view would take one more condition for an alternative to one it has, and not narrow it."""
+    if added.op in NEGATIVE or not added.values:
+        return False
+    return any((each.field, each.op) == (added.field, added.op) and each != added for each in filters)
 
 
 def _pairs(asked: Asked) -> list[tuple[str, str]]:

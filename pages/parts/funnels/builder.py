@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts import answers, words
+from pages.parts import answers, listing, words
 from pages.parts.component import Action, mount
 from pages.parts.funnels import edit
 from pages.parts.serving import Moment
@@ -22,7 +22,7 @@ from pipeline.questions.funnel.spec import LEAST_STEPS, MOST_STEPS, Order
 Go = Callable[[Funnel], None]
 
 _EVENTS = 200  # proposed for a step, the most frequent first
-_NUMBER, _UNIT, _ORDER, _FIRST, _BY, _REFUSED = "window", "unit", "order", "first", "by", "refused"
+_NUMBER, _UNIT, _ORDER, _FIRST, _BY = "window", "unit", "order", "first", "by"
 _ORDERS: dict[str, Order] = {"In order": "ordered", "Strict": "strict", "Any order": "any"}
 _EXPLAINED: dict[Order, str] = {
     "ordered": "The steps in this order; other events between them are fine.",
@@ -32,7 +32,7 @@ _EXPLAINED: dict[Order, str] = {
 
 
 def builder(funnel: Funnel, now: Moment, go: Go) -> None:
-    """Every change becomes another funnel in the URL; one that makes no sense is refused in `refused`."""
+    """Every change becomes another funnel in the URL; of one that makes no sense `listing.refused` says why."""
     _steps(funnel, now, go)
     _window(funnel, go)
     _order(funnel, go)
@@ -45,7 +45,7 @@ def attempted(change: Callable[[], None]) -> None:
     try:
         change()
     except ActivityError as error:
-        st.session_state[_REFUSED] = str(error)
+        listing.refuse(error)
 
 
 def _steps(funnel: Funnel, now: Moment, go: Go) -> None:

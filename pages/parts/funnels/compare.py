@@ -11,7 +11,7 @@ import streamlit as st
 from pages.parts import answers, words
 from pages.parts.figures import Column, table
 from pages.parts.funnels import wording
-from pages.parts.funnels.address import BEFORE, Asked
+from pages.parts.funnels.address import BEFORE, Asked, alternatives
 from pages.parts.serving import Moment
 from pipeline.errors import QuestionError
 from pipeline.event import FIELDS, Op
@@ -33,6 +33,13 @@ def pair(asked: Asked) -> Pair:
     funnel, view = asked.funnel, asked.funnel.view
     if isinstance(asked.compare, Filter):
         other = opposite(asked.compare)
+        if alternatives(view.filters, asked.compare) or alternatives(view.filters, other):
+            name = words.label(other.field)
+            raise QuestionError(
+                f"The funnel is already filtered by {name}, so it cannot be compared by it.",
+                hint="Remove that filter first.",
+                code="funnel.compare",
+            )
         first, second = (replace(funnel, view=view.plus(each)) for each in (asked.compare, other))
         return (words.phrase(asked.compare), first), (words.phrase(other), second)
     earlier = view.with_(range=before(view))

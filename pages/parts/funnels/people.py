@@ -17,7 +17,7 @@ from pages.parts import download, words
 from pages.parts.component import mount
 from pages.parts.figures import Column, table
 from pages.parts.funnels import answers, wording
-from pages.parts.funnels.address import Asked, Behind, listed
+from pages.parts.funnels.address import Asked, Behind, alternatives, listed
 from pages.parts.funnels.how import how
 from pages.parts.serving import Moment
 from pipeline.event import Op
@@ -51,30 +51,37 @@ def _head(asked: Asked, behind: Behind, answer: Answer, count: int, now: Moment,
         said = f"<b>{wording.people(count)}</b><span>{escape(wording.group(answer, behind))}</span>"
         st.html(f'<div class="headline people">{said}</div>', width="stretch")
         how("people", answer.funnel, now.snapshot.version, "people", behind)
-        links = [_events(answer, behind)] if count else []
+        links = [_events(answer, behind), _file(answer, behind, count)] if count else []
         shown = json.dumps(listed(replace(behind, page=1)))
-        if count:
-            href = download.people_path(answer.funnel, behind, answer.version)
-            label = f"CSV of exactly {'them' if count > 1 else 'this one'} · {words.counted(count, 'row')}"
-            links.append({"label": label, "href": href, "file": download.people_name(behind), "icon": "download"})
-        mount(
-            "links",
-            key="people_links",
-            width="content",
-            data={"links": links, "reveal": shown},
-        )
-        closed = replace(asked, behind=None)
-        st.button(
-            "", icon=":material/close:", type="tertiary", key="close_people", help="Close the list", on_click=go,
-            args=(closed,),
-        )  # fmt: skip
+        data = {"links": [link for link in links if link], "reveal": shown}
+        mount("links", key="people_links", width="content", data=data)
+        closed = (replace(asked, behind=None),)
+        icon, said = ":material/close:", "Close the list"
+        st.button("", icon=icon, type="tertiary", key="close_people", help=said, on_click=go, args=closed)
 
 
-def _events(answer: Answer, behind: Behind) -> dict[str, Any]:
-    """Activity has no filter for a set of people, so the link leads to the step's events, and says whose they are."""
+def _file(answer: Answer, behind: Behind, count: int) -> dict[str, Any]:
+    label = f"CSV of exactly {'them' if count > 1 else 'this one'} · {words.counted(count, 'row')}"
+    href = download.people_path(answer.funnel, behind, answer.version)
+    return {"label": label, "href": href, "file": download.people_name(behind), "icon": "download"}
+
+
+def _events(answer: Answer, behind: Behind) -> dict[str, Any] | None:
+    """Activity has no filter for a set of people, so the link leads to the step's events, and says whose they are.
+
+    None where no view is those events: in any order a bar is no one step, and filters that must both hold would be
+    alternatives in one view.
+    """
+    if answer.funnel.order == "any":
+        return None
     step = answer.funnel.steps[behind.group.step - 1]
     named = () if step.event is None else (Filter("event", Op.IS, (step.event,)),)
-    view = replace(_during(answer), filters=(*named, *step.filters, *answer.funnel.view.filters))
+    filters = answer.funnel.view.filters
+    if any(alternatives(filters, each) for each in (*named, *step.filters)):
+        return None
+    if any(alternatives(named, each) for each in step.filters):
+        return None
+    view = replace(_during(answer), filters=tuple(dict.fromkeys((*named, *step.filters, *filters))))
     title = (
         "Opens Activity on the events of this step by everybody in these days. Activity cannot show a set of people; "
         "for the events of one person, use the link in their row."
@@ -122,7 +129,10 @@ def _person(row: dict[str, Any]) -> dict[str, str]:
 
 def _own(person: str, answer: Answer) -> View:
     """Everything this person did in the funnel's time that the funnel could see."""
-    return replace(_during(answer), filters=(Filter("person", Op.IS, (person,)), *answer.funnel.view.filters))
+    condition = Filter("person", Op.IS, (person,))
+    # The person is one of those that such a filter names, and would be an alternative to them.
+    others = [each for each in answer.funnel.view.filters if not alternatives((each,), condition)]
+    return replace(_during(answer), filters=tuple(dict.fromkeys((condition, *others))))
 
 
 def _time(at: datetime | None, view: View) -> str | None:
