@@ -20,7 +20,9 @@ from tests import nasty
 from tests.oracle import Oracle, as_ipv4
 from tests.support import make_lake
 
-RUNS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RUNS = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 class Case:

@@ -31,10 +31,12 @@ def step_by_step(asked: Asked, answer: Answer, go: Go) -> None:
             {"text": wording.lasting(step.median_seconds)},
             {"text": wording.lasting(step.p90_seconds)},
             {"text": f"{step.open:,}"},
-            {"text": f"{step.excluded:,}"},
+            *([{"text": f"{step.excluded:,}"}] if answer.funnel.exclusions else []),
         ]
         rows.append({"name": f"{number}. {name}", "fill": step.people / max(1, answer.entered), "cells": cells})
-    columns = ["Step", "Reached", "Stopped here", "Median from previous", "p90", "Open", "Excluded"]
+    columns = ["Step", "Reached", "Stopped here", "Median from previous", "p90", "Open"]
+    if answer.funnel.exclusions:
+        columns.append("Excluded")
     _mount("step_table", "Step by step", columns, rows, asked, answer, go)
 
 
