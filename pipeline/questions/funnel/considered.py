@@ -21,6 +21,7 @@ from pipeline.questions.ranges import Instants
 from pipeline.questions.snapshot import Snapshot
 
 _QUIET = ("identify", "group", "alias")  # calls that break no strict sequence
+_TRAVELLED = ("person", "at", "event_id", "steps", "barred", "breaks", "value")
 _FEW = 100_000  # people whose ids are looked up rather than everyone's
 _LATEST = datetime(2200, 12, 31, tzinfo=UTC)  # a range's own end
 
@@ -64,15 +65,19 @@ def later_people(snapshot: Snapshot, events: ir.Table, funnel: Funnel) -> list[s
 def travellers(snapshot: Snapshot, events: ir.Table, people: Sequence[str]) -> ir.Table:
     """All events of these people, with `person`, sorted as `Rows` are."""
     if len(people) <= _FEW:
-        events = events.filter(of_people(snapshot, events, people))
-        return with_people(snapshot, events, ["person"]).order_by("person", "occurred_at", "event_id")
-    events = with_people(snapshot, events, ["person"])
-    return events.filter(among(events.person, people)).order_by("person", "occurred_at", "event_id")
+        events = with_people(snapshot, events.filter(of_people(snapshot, events, people)), ["person"])
+    else:
+        events = with_people(snapshot, events, ["person"])
+        events = events.filter(among(events.person, people))
+    # Only what is needed goes through the sort, whose memory is what bounds a funnel's size.
+    return events.select(*_TRAVELLED).order_by("person", "at", "event_id")
 
 
-def beginners(snapshot: Snapshot, events: ir.Table, funnel: Funnel, others: Sequence[str]) -> ir.Table:
+def beginners(
+    snapshot: Snapshot, events: ir.Table, funnel: Funnel, others: Sequence[str], *, named: bool = True
+) -> ir.Table:
     """Those who entered, without `others`: `person`, and of the first entry `occurred_at`, `at`, `event_id` and
-    `value`; `latest` is the last entry's time.
+    `value`; `latest` is the last entry's time. Not `named`, without event and value, in a third of the memory.
 
     Entries are gathered by their ids first: there are far fewer ids to find people for than events.
     """
@@ -83,16 +88,18 @@ def beginners(snapshot: Snapshot, events: ir.Table, funnel: Funnel, others: Sequ
         occurred_at=entries.occurred_at.min(),
         at=entries.at.min(),
         latest=entries.at.max(),
-        entry=_first(entries.event_id, entries.value, entries.at),
+        **({"entry": _first(entries.event_id, entries.value, entries.at)} if named else {}),
     )
-    named = with_people(snapshot, by_ids, ["person"])
-    named = named.filter(named.person.notnull(), ~among(named.person, others))
-    found = named.group_by("person").agg(
-        occurred_at=named.occurred_at.min(),
-        at=named["at"].min(),
-        latest=named.latest.max(),
-        entry=_first(named.entry["event_id"], named.entry["value"], named["at"]),
+    begun = with_people(snapshot, by_ids, ["person"])
+    begun = begun.filter(begun.person.notnull(), ~among(begun.person, others))
+    found = begun.group_by("person").agg(
+        occurred_at=begun.occurred_at.min(),
+        at=begun["at"].min(),
+        latest=begun.latest.max(),
+        **({"entry": _first(begun.entry["event_id"], begun.entry["value"], begun["at"])} if named else {}),
     )
+    if not named:
+        return found
     return found.mutate(event_id=found.entry["event_id"], value=found.entry["value"]).drop("entry")
 
 

@@ -30,11 +30,13 @@ def measure(snapshot: Snapshot, funnel: Funnel) -> Answer:
     events = considered(snapshot, funnel)
     people = later_people(snapshot, events, funnel)
     newest = _newest(snapshot)
+    # Without a breakdown nobody asks which entry is the first.
+    begun = beginners(snapshot, events, funnel, people, named=funnel.breakdown is not None)
     return Answer(
         funnel=funnel,
         version=snapshot.version,
         travelled=_travelled(snapshot.fetch(travellers(snapshot, events, people)), funnel, newest),
-        begun=snapshot.fetch(_counted(beginners(snapshot, events, funnel, people), funnel, newest)),
+        begun=snapshot.fetch(_counted(begun, funnel, newest)),
     )
 
 
@@ -114,8 +116,9 @@ def _open(rows: Rows, rules: Rules, people: int, newest: int) -> Flags:
 
 def _counted(begun: ir.Table, funnel: Funnel, newest: int) -> ir.Table:
     """The beginners by day, openness and breakdown."""
-    grouped = begun.group_by(day=_day(begun.at, funnel), open=_is_open(begun, funnel, newest), breakdown=begun.value)
-    return grouped.agg(people=begun.count())
+    value = ibis.null("string") if funnel.breakdown is None else begun.value
+    keys = {"day": _day(begun.at, funnel), "open": _is_open(begun, funnel, newest), "breakdown": value}
+    return begun.group_by(**keys).agg(people=begun.count())
 
 
 def _one_by_one(begun: ir.Table, funnel: Funnel, newest: int) -> ir.Table:
