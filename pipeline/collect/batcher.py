@@ -43,7 +43,6 @@ class _Group:
 class Written:
     """An object that was put, or was not: `problem` says why."""
 
-    objects: int
     lines: int
     seconds: float
     problem: ActivityError | None
@@ -145,7 +144,7 @@ class Batcher:
             problem = error
         except Exception as error:  # whoever waits must hear of it, whatever it was
             problem = ActivityError(f"{type(error).__name__}: {error}", code="store.failed")
-        self._heard(Written(problem is None, len(group.lines), time.monotonic() - began, problem))
+        self._heard(Written(len(group.lines), time.monotonic() - began, problem))
         if problem is None:
             group.stored.set_result(None)
         else:
