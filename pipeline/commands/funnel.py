@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.commands.printing import printable
-from pipeline.errors import ActivityError
+from pipeline.errors import ActivityError, QuestionError, did_you_mean
 from pipeline.lake import Lake
 from pipeline.questions import export
-from pipeline.questions.funnel import Answer, Funnel, Group, measure, notes, people, people_csv
+from pipeline.questions.funnel import Answer, Funnel, Group, Of, measure, notes, people, people_csv, rest
 from pipeline.settings import Settings
 
 DESCRIPTION = """\
@@ -29,15 +29,23 @@ they are. SPEC.json (- for standard input) is what the Funnels page saves and sh
    "breakdown": "country", "range": "14D", "filters": ["device is_not Bot"]}
 
 Only steps is needed. order is ordered, strict or any; an event of null is any event; "from"
-and "to" may stand for "range"; filters are those of the query string, also on properties.NAME."""
+and "to" may stand for "range"; filters are those of the query string, also on properties.NAME.
+
+With a breakdown, --people gives everybody in the group, --of France those of one value alone,
+--of '' those whose value is empty, and --of-other those of all values without a row of their
+own: --of Other are those whose value is the word Other. Write --of=-x for a value with a dash."""
 
 EXAMPLES = """\
 examples:
   python -m pipeline funnel signup.json
   python -m pipeline funnel signup.json --json
   python -m pipeline funnel signup.json --people dropped:2 --to dropped.csv
-  python -m pipeline funnel signup.json --people converted
+  python -m pipeline funnel signup.json --people converted --of France
+  python -m pipeline funnel signup.json --json --as-of 1200
 """
+
+_PEOPLE = "funnel.people"
+_LONGEST_VERSION = 13  # digits
 
 
 def add_parser(subparsers: Any) -> None:
@@ -51,17 +59,26 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("spec", metavar="SPEC.json", help="the funnel, or - for standard input")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.add_argument("--people", metavar="WHO", help="reached:2, dropped:2 or converted: list them as CSV")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--of", metavar="VALUE", help="only those of one value of the breakdown; '' is empty")
+    part.add_argument("--of-other", action="store_true", help="only those of the values that have no row of their own")
     parser.add_argument("--to", metavar="FILE", help="write the people to FILE.csv (replaced) instead of printing them")
+    newest = 'snapshot of the lake to read instead of the newest ("as_of" in the JSON)'
+    parser.add_argument("--as-of", type=_version, metavar="N", help=newest)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     funnel = Funnel.parse(_read(args.spec), now=datetime.now(UTC), zone=settings.zone)
     group = None if args.people is None else Group.parse(args.people, len(funnel.steps))
-    snapshot = Lake.open(settings).snapshot()
+    _check(args, funnel)
+    snapshot = Lake.open(settings).snapshot(args.as_of)
     answer = measure(snapshot, funnel)
     if group is not None:
-        _write(people(snapshot, answer, group), args.to)
+        found = people(snapshot, answer, group, _of(args, answer))
+        _write(found, args.to)
+        if not len(found):
+            _say_unknown(args, answer)
         return 0
     told = notes(snapshot, answer)
     if args.json:
@@ -69,6 +86,44 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     else:
         _print(answer, told)
     return 0
+
+
+def _check(args: argparse.Namespace, funnel: Funnel) -> None:
+    """Refuse what would else be ignored."""
+    narrowed = args.of is not None or args.of_other
+    if args.people is None and (narrowed or args.to is not None):
+        name = "--to" if args.to is not None else "--of-other" if args.of_other else "--of"
+        raise QuestionError(
+            f"{name} is about a list of people.", hint="Add --people reached:2, dropped:2 or converted.", code=_PEOPLE
+        )
+    if narrowed and funnel.breakdown is None:
+        raise QuestionError(
+            "The funnel has no breakdown, so its people have no parts.",
+            hint='Add one to SPEC.json, like "breakdown": "country".',
+            code=_PEOPLE,
+        )
+
+
+def _version(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < _LONGEST_VERSION):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a snapshot")
+    return int(text)
+
+
+def _of(args: argparse.Namespace, answer: Answer) -> Of | None:
+    if args.of_other:
+        return rest(answer)
+    return None if args.of is None else Of(args.of or None)
+
+
+def _say_unknown(args: argparse.Namespace, answer: Answer) -> None:
+    """An empty list of a value that nobody has; a script may ask for one on a quiet day, so it is no error."""
+    named = [part.value for part in answer.breakdown if part.value is not None]
+    if args.of and args.of not in named:
+        said = f"Nobody here has the {answer.funnel.breakdown} {printable(args.of)!r}."
+        print(f"{said} {did_you_mean(args.of, named)}".rstrip(), file=sys.stderr)
+    if args.of_other and not any(part.other for part in answer.breakdown):
+        print("All values have a row of their own: nobody is left.", file=sys.stderr)
 
 
 def _read(name: str) -> Any:

@@ -31,7 +31,8 @@ from pipeline.questions.funnel import Funnel, measure
 from pipeline.questions.ranges import Days
 from tests.pages.conftest import ROOT, Open, Page, _opener
 from tests.pages.readers import REGISTERED, SUBSCRIBED, VIEWED, make_readers
-from tests.support import make_lake
+from tests.pages.sample import HOSTILE
+from tests.support import add_events, make_lake
 
 UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
@@ -159,13 +160,47 @@ def test_a_click_on_a_number_names_its_people(tmp_path: Path) -> None:
         tables.chosen(answer, {"do": "people", "people": "dropped:3"})
 
 
-def test_the_command_beside_a_list_writes_the_same_people(open_funnel: Open, readers: Path) -> None:
-    page = open_funnel(more="people=dropped:1")
-    command = next(each.value for each in page.test.code if "--people" in each.value)
-    command = command.replace("python -m", f"{sys.executable} -m").replace("people.csv", str(readers / "people.csv"))
-    subprocess.run(command, shell=True, check=True, cwd=ROOT, env={**os.environ, "ACTIVITY_DATA": str(readers)})
+def _typed(page: Page, sign: str, data: Path) -> subprocess.CompletedProcess[str]:
+    """What the command that the page shows answers, typed as it is but for where Python and the file are."""
+    command = next(each.value for each in page.test.code if sign in each.value)
+    command = command.replace("python -m", f"{sys.executable} -m").replace("people.csv", str(data / "people.csv"))
+    environment = {**os.environ, "ACTIVITY_DATA": str(data)}
+    return subprocess.run(command, shell=True, check=True, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("breakdown", "more"),
+    [
+        (None, ""),
+        ("country", '&of="France"'),
+        ("country", f"&of={quote(json.dumps(HOSTILE[0]))}"),
+        ("customer_id", "&of=null"),
+        ("anonymous_id", f"&of={quote(json.dumps(OTHER))}"),
+    ],
+)
+def test_the_command_beside_a_list_writes_the_same_people(
+    open_funnel: Open, readers: Path, breakdown: str | None, more: str
+) -> None:
+    page = open_funnel({**SPEC, "breakdown": breakdown}, f"people=dropped:1{more}")
+    _typed(page, "--people", readers)
     with (readers / "people.csv").open(newline="") as file:
-        assert list(csv.DictReader(file)) == _file(page)
+        assert list(csv.DictReader(file)) == _file(page) != []
+
+
+def test_the_command_beside_the_figures_asks_the_data_that_the_page_shows(tmp_path: Path, monkeypatch: Any) -> None:
+    """Data that came since is not in it, and names with a backslash or a quote reach it as they are."""
+    name = 'it\'s a \\n "name"'
+    spec = {**SPEC, "steps": [{"event": name}, STEPS[1]]}
+    event = {"event": name, "customer_id": "a", "occurred_at": datetime.now(UTC) - timedelta(hours=1)}
+    lake = make_lake(tmp_path, [{**event, "message_id": "1"}])
+    opener = _opener(tmp_path, monkeypatch)
+    page = next(opener)(f"funnel={quote(json.dumps(spec))}", script="pages/views/funnel.py")
+    add_events(lake, [{**event, "message_id": "2", "customer_id": "b"}], key="later.jsonl")
+    said = json.loads(_typed(page, "--json", tmp_path).stdout)
+    assert [str(step["people"]) for step in said["steps"]] == [_tiles(page)["Entered"], _tiles(page)["Converted"]]
+    assert said["steps"][0]["people"] == 1
+    next(opener, None)
+    lake.close()
 
 
 def test_people_are_paged(open_funnel: Open) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import make_lake
+from tests.support import add_events, make_lake
 from tests.unit.test_cli import pipeline
 
 SPEC = {"steps": [{"event": "Page Viewed"}, {"event": "Registered"}, {"event": "Subscribed"}], "breakdown": "country"}
@@ -39,6 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
     ).close()
     (folder / "spec.json").write_text(json.dumps(SPEC))
+    (folder / "plain.json").write_text(json.dumps({"steps": SPEC["steps"]}))
     return folder
 
 
@@ -69,6 +70,58 @@ def test_the_people_are_those_of_the_numbers(data: Path) -> None:
     assert any(line.startswith("c:cat,cat,Cat,") for line in entered)
 
 
+def _listed(data: Path, *arguments: str) -> list[str]:
+    done = pipeline(data, "funnel", "spec.json", "--people", "reached:1", *arguments)
+    return sorted(row["person"] for row in csv.DictReader(done.stdout.splitlines()))
+
+
+def test_the_people_of_one_part_of_the_breakdown(data: Path) -> None:
+    assert _listed(data, "--of", "France") == ["c:=bea", "c:ann", "c:cat"]
+    assert _listed(data, "--of", "") == ["c:dan"]
+    assert _listed(data, "--of-other") == []
+
+
+def test_other_is_a_value_and_all_other_values_are_not(tmp_path: Path) -> None:
+    """26 countries and one that is called Other: the first 25 by name have a row of their own."""
+    entered = datetime.now(UTC) - timedelta(hours=1)
+    countries = [*(f"Land {number:02}" for number in range(26)), "Other"]
+    make_lake(
+        tmp_path,
+        [
+            {"event": "Page Viewed", "customer_id": country, "country": country, "occurred_at": entered}
+            for country in countries
+        ],
+    ).close()
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+    assert _listed(tmp_path, "--of", "Other") == ["c:Other"]
+    assert _listed(tmp_path, "--of-other") == ["c:Land 25", "c:Other"]
+
+
+def test_a_value_that_nobody_has_suggests_one(data: Path) -> None:
+    done = pipeline(data, "funnel", "spec.json", "--people", "reached:1", "--of", "Frnce")
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1)
+    assert "Nobody here has the country 'Frnce'. Did you mean 'France'?" in done.stderr
+    assert "nobody is left" in pipeline(data, "funnel", "spec.json", "--people", "converted", "--of-other").stderr
+
+
+def test_a_snapshot_stays_what_it_was(tmp_path: Path) -> None:
+    entered = {"event": "Page Viewed", "occurred_at": datetime.now(UTC) - timedelta(hours=1), "country": "France"}
+    lake = make_lake(tmp_path, [{**entered, "customer_id": "ann", "message_id": "1"}])
+    before = lake.snapshot().version
+    add_events(lake, [{**entered, "customer_id": "bea", "message_id": "2"}], key="later.jsonl")
+    lake.close()
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+
+    def answer(*arguments: str) -> tuple[int, int]:
+        said = json.loads(pipeline(tmp_path, "funnel", "spec.json", "--json", *arguments).stdout)
+        return said["steps"][0]["people"], said["as_of"]
+
+    assert answer()[0] == 2
+    assert answer("--as-of", str(before)) == (1, before)
+    assert _listed(tmp_path, "--as-of", str(before)) == ["c:ann"]
+    assert "is gone" in pipeline(tmp_path, "funnel", "spec.json", "--as-of", "999999").stderr
+
+
 def test_a_name_never_seen_is_said(data: Path) -> None:
     (data / "typo.json").write_text(json.dumps({"steps": [{"event": "Page Viewed"}, {"event": "Subscribd"}]}))
     said = pipeline(data, "funnel", "typo.json").stdout
@@ -82,6 +135,13 @@ def test_a_name_never_seen_is_said(data: Path) -> None:
         (["nothing.json"], "cannot be read"),
         (["spec.json", "--people", "dropped:3"], "Its steps are 1 to 2"),
         (["spec.json", "--people", "everyone"], "Write reached:2"),
+        (["spec.json", "--of", "France"], "Add --people"),
+        (["spec.json", "--of-other"], "Add --people"),
+        (["spec.json", "--to", "people.csv"], "Add --people"),
+        (["plain.json", "--people", "converted", "--of", "France"], "has no breakdown"),
+        (["plain.json", "--people", "converted", "--of-other"], "has no breakdown"),
+        (["spec.json", "--people", "converted", "--of", "France", "--of-other"], "not allowed with"),
+        (["spec.json", "--as-of", "newest"], "is not the number of a snapshot"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(data: Path, arguments: list[str], said: str) -> None:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from pages.parts.funnels.address import Behind, canonical, pinned
 from pages.parts.serving import clock, product
 from pipeline.lake import Snapshot
-from pipeline.questions.funnel import Answer, Funnel, Of, measure, notes, people
+from pipeline.questions.funnel import Answer, Funnel, Of, measure, notes, people, rest
 
 T = TypeVar("T")
 Key = tuple[str, ...]
@@ -86,7 +86,7 @@ def of(answer: Answer, behind: Behind) -> Of | None:
     if not behind.narrowed:
         return None
     if behind.other:
-        return Of(but=tuple(part.value for part in answer.breakdown if not part.other))
+        return rest(answer)
     return Of(behind.value)
 
 

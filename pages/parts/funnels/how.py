@@ -58,13 +58,22 @@ def how(about: str, funnel: Funnel, version: int, key: str, behind: Behind | Non
         st.markdown("**How this is computed**")
         st.markdown(RULES[about] + (f" {_ORDERS[funnel.order]}" if about in ("funnel", "tiles") else ""))
         st.markdown("The same on the command line:")
-        st.code(command(funnel, behind), language="bash", wrap_lines=True)
-        if behind is not None and behind.narrowed:
-            st.caption("The command lists the whole group; here it is narrowed to one value of the breakdown.")
-        st.caption(f"This page shows snapshot {version} of the data; the command asks the newest.")
+        st.code(command(funnel, version, behind), language="bash", wrap_lines=True)
+        st.caption(f"Snapshot {version} of the data is what this page shows; without --as-of it is the newest.")
 
 
-def command(funnel: Funnel, behind: Behind | None = None) -> str:
-    """What to type for the same answer, with absolute dates."""
-    asked = f"echo {shlex.quote(canonical(pinned(funnel)))} | python -m pipeline funnel -"
-    return f"{asked} --json" if behind is None else f"{asked} --people {behind.text()} --to people.csv"
+def command(funnel: Funnel, version: int, behind: Behind | None = None) -> str:
+    """What to type for the same answer: absolute dates, the same snapshot, the same people."""
+    # Not echo, to some of which a backslash has a meaning.
+    spec = f"printf %s {shlex.quote(canonical(pinned(funnel)))}"
+    asked = f"{spec} | python -m pipeline funnel - --as-of {version}"
+    if behind is None:
+        return f"{asked} --json"
+    return f"{asked} --people {behind.text()}{_of(behind)} --to people.csv"
+
+
+def _of(behind: Behind) -> str:
+    if not behind.narrowed:
+        return ""
+    # One word with the value, which may begin with a dash.
+    return " --of-other" if behind.other else f" {shlex.quote('--of=' + (behind.value or ''))}"

@@ -11,6 +11,7 @@ from pipeline.questions.funnel.answer import Answer, Bin, Entered, Part, StepAns
 from pipeline.questions.funnel.file import people_csv
 from pipeline.questions.funnel.measure import all_journeys, measure
 from pipeline.questions.funnel.notes import notes
+from pipeline.questions.funnel.parts import rest
 from pipeline.questions.funnel.people import Group, Of, people
 from pipeline.questions.funnel.spec import Exclusion, Funnel, Step
 
@@ -30,4 +31,5 @@ __all__ = [
     "notes",
     "people",
     "people_csv",
+    "rest",
 ]
