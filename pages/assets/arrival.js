@@ -1,11 +1,9 @@
 // Has the first event come, and can it be seen? Drawn again only when something has changed.
 
 export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector('.root');
-  const key = JSON.stringify(data);
-  if (root.key === key) return;
-  root.key = key;
+  const root = renewed(component);
+  if (!root) return;
+  const { data } = root;
   const steps = data.steps.map((step) => el('div', { class: `line ${step.state}` }, el('span', { class: 'ball', 'aria-hidden': 'true' }, step.state === 'done' ? icon('done') : null),
     el('div', {}, el('div', { class: 'title', text: step.state === 'done' ? `${step.title} ✓` : step.title }), step.note ? el('div', { class: 'note', text: step.note }) : null)));
   const go = data.href ? el('a', { class: 'button primary go', href: data.href, target: '_self' }, 'See them in Activity', icon('right')) : null;

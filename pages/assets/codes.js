@@ -26,11 +26,9 @@ function block(code, marks) {
 }
 
 export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector('.root');
-  const key = JSON.stringify(data);
-  if (root.key === key) return;
-  root.key = key;
+  const root = renewed(component);
+  if (!root) return;
+  const { data } = root;
   const open = (id) => {
     root.tab = id;
     const tab = data.tabs.find((each) => each.id === id) ?? data.tabs[0];

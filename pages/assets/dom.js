@@ -23,6 +23,17 @@ const ICONS = {
   warning: ['M12 4L2.5 20h19z', 'M12 10v5', 'M12 17.6v.2'],
 };
 
+// A component's root, with its `data` and a way to `act` in Python; null when what is drawn is of the same data.
+function renewed({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector('.root');
+  root.act = (action) => setTriggerValue('action', action);
+  const key = JSON.stringify(data);
+  if (root.key === key) return null;
+  root.key = key;
+  root.data = data;
+  return root;
+}
+
 // One element: `text` becomes textContent, `on` event listeners, everything else attributes; null leaves one out.
 function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
@@ -137,7 +148,7 @@ const countryCode = (() => {
         if (shown && !codes.has(shown)) codes.set(shown, code);
       }
     }
-    return codes.get(name);
+    return codes.get(name) ?? codes.get(name?.replace(/^The /, ''));
   };
 })();
 

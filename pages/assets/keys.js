@@ -21,13 +21,10 @@ function row(item, data, act) {
 }
 
 export default function (component) {
-  const { data, parentElement, setTriggerValue } = component;
-  const root = parentElement.querySelector('.root');
-  const key = JSON.stringify(data);
-  if (root.key === key) return;
+  const root = renewed(component);
+  if (!root) return;
+  const { data, act } = root;
   const focused = root.getRootNode().activeElement?.className;
-  root.key = key;
-  const act = (action) => setTriggerValue('action', action);
   const add = data.making ? null : el('button', { class: 'add', type: 'button', on: { click: () => act({ do: 'new' }) } }, el('b', { text: '+', 'aria-hidden': 'true' }), 'New key');
   root.replaceChildren(el('div', { class: 'keys', role: 'radiogroup', 'aria-label': 'Write keys' }, ...data.keys.map((item) => row(item, data, act)), add));
   if (focused === 'pick') root.querySelector('.on .pick')?.focus();

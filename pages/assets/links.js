@@ -19,11 +19,9 @@ function anchor(link) {
 }
 
 export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector('.root');
-  const key = JSON.stringify(data);
-  if (root.key === key) return;
-  root.key = key;
+  const root = renewed(component);
+  if (!root) return;
+  const { data } = root;
   const revealed = root.reveal;
   root.reveal = data.reveal;
   root.replaceChildren(el('div', { class: 'links' }, ...data.links.map((link) => (link.copy === undefined ? anchor(link) : copier(link)))));

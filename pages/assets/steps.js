@@ -168,12 +168,6 @@ function draw(root) {
 }
 
 export default function (component) {
-  const { data, parentElement, setTriggerValue } = component;
-  const root = parentElement.querySelector('.root');
-  root.data = data;
-  root.act = (action) => setTriggerValue('action', action);
-  const key = JSON.stringify(data);
-  if (root.key === key) return;
-  root.key = key;
-  draw(root);
+  const root = renewed(component);
+  if (root) draw(root);
 }

@@ -1,11 +1,9 @@
 // Figures side by side; an item that is a text stands between two tiles as a sign (=, +).
 
 export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector('.root');
-  const key = JSON.stringify(data);
-  if (root.key === key) return;
-  root.key = key;
+  const root = renewed(component);
+  if (!root) return;
+  const { data } = root;
   const tile = (item) => typeof item === 'string'
     ? el('span', { class: 'sign', text: item })
     : el('div', { class: `tile ${item.tone ?? ''}` }, el('div', { class: 'label', text: item.label }),

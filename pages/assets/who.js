@@ -1,11 +1,9 @@
 // Who a profile is about.
 
 export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector('.root');
-  const key = JSON.stringify(data);
-  if (root.key === key) return;
-  root.key = key;
+  const root = renewed(component);
+  if (!root) return;
+  const { data } = root;
   const initials = [...data.title].filter((letter, index, all) => /\p{L}|\p{N}/u.test(letter) && (index === 0 || all[index - 1] === ' ')).slice(0, 2).join('').toUpperCase();
   const fact = (label, text) => el('span', {}, el('span', { class: 'mono', text }), copyButton(label, text));
   const facts = el('div', { class: 'facts' }, data.customer_id ? fact('customer ID', data.customer_id) : fact('person', data.person), data.email ? fact('email', data.email) : null);
