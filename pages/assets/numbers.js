@@ -1,9 +1,11 @@
-// A table of which each number may be a button that asks who is behind it. A cell is {text, note, action, said, on}.
+// A table of which each number may be a button that asks who is behind it. A cell is {text, note, action, said, on, quiet}.
+
+const LONGEST = 34;  // characters above a column
 
 function cell(root, item) {
   const note = item.note ? el('small', { text: item.note }) : null;
   if (!item.action) return el('td', { class: 'right' }, el('span', { class: 'count' }, item.text, note));
-  const button = el('button', { type: 'button', class: item.on ? 'count on' : 'count', 'aria-label': item.said, 'aria-pressed': String(Boolean(item.on)),
+  const button = el('button', { type: 'button', class: `count${item.on ? ' on' : ''}${item.quiet ? ' quiet' : ''}`, 'aria-label': item.said, 'aria-pressed': String(Boolean(item.on)),
     on: { click: () => root.act(item.action) } }, item.text, note);
   return el('td', { class: 'right' }, button);
 }
@@ -16,15 +18,12 @@ function line(root, row, flags) {
 }
 
 export default function (component) {
-  const { data, parentElement, setTriggerValue } = component;
-  const root = parentElement.querySelector('.root');
-  const key = JSON.stringify(data);
-  root.act = (action) => setTriggerValue('action', action);
-  if (root.key === key) return;
+  const root = renewed(component);
+  if (!root) return;
+  const { data } = root;
   const old = root.querySelector('.wrap');
   const focused = root.getRootNode().activeElement?.getAttribute?.('aria-label');
-  root.key = key;
-  const head = el('tr', {}, ...data.columns.map((text, index) => el('th', { scope: 'col', class: index ? 'right' : '', title: text, text: text.length > 34 ? `${text.slice(0, 33)}…` : text })));
+  const head = el('tr', {}, ...data.columns.map(({ text, title }, index) => el('th', { scope: 'col', class: index ? 'right' : '', title, text: text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text })));
   const wrap = el('div', { class: 'wrap' }, el('table', { 'aria-label': data.label }, el('thead', {}, head), el('tbody', {}, ...data.rows.map((row) => line(root, row, data.flags)))));
   root.replaceChildren(wrap);
   wrap.scrollTop = old?.scrollTop ?? 0;

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pages.parts.component import mount
 
-Kind = Literal["text", "right", "nowrap", "mono", "raw", "link", "country"]
+Kind = Literal["text", "right", "nowrap", "mono", "raw", "link", "country", "name", "time", "email"]
 Column = tuple[str, Kind]
 
 

@@ -120,14 +120,26 @@ def test_bar_list_and_file_are_the_same_people(open_funnel: Open, people: str, e
 
 def test_every_cell_of_the_breakdown_has_its_people_and_file(open_funnel: Open) -> None:
     spec = {**SPEC, "breakdown": "country"}
-    parts = [row["cells"] for row in open_funnel(spec).given("parts")["rows"]]
-    assert [sum(int(cells[step]["text"]) for cells in parts) for step in range(3)] == [VIEWED, REGISTERED, SUBSCRIBED]
-    for cells in parts:
-        of = quote(json.dumps(cells[1]["action"]["of"]))
-        page = open_funnel(spec, f"people=reached:2&of={of}")
-        assert f"<b>{cells[1]['text']} people</b>" in page.html()
-        assert len(_file(page)) == int(cells[1]["text"])
+    table = open_funnel(spec).given("parts")
+    parts = [row["cells"] for row in table["rows"]]
+    sums = [VIEWED, VIEWED - REGISTERED, REGISTERED, REGISTERED - SUBSCRIBED, SUBSCRIBED]
+    assert [sum(int(cells[column]["text"]) for cells in parts) for column in range(5)] == sums
+    assert [each["text"] for each in table["columns"]][1:4] == ["1. Page Viewed", "Stopped", "2. Registered"]
+    seen: dict[str, set[str]] = {}
+    for cell in (each for cells in parts for each in cells):
+        group, of = cell["action"]["people"], quote(json.dumps(cell["action"]["of"]))
+        page = open_funnel(spec, f"people={group}&of={of}")
+        assert f"<b>{wording.people(int(cell['text']))}</b>" in page.html()
+        people = {row["person"] for row in _file(page)}
+        assert len(people) == int(cell["text"])
+        assert not people & seen.setdefault(group, set())
+        seen[group] |= people
+        on = [each for row in page.given("parts")["rows"] for each in row["cells"] if each.get("on")]
+        assert [each["action"] for each in on] == [cell["action"]]
         assert "<img" not in page.html()
+    assert {group: len(people) for group, people in seen.items()} == dict(
+        zip(("reached:1", "dropped:1", "reached:2", "dropped:2", "reached:3"), sums, strict=True)
+    )
 
 
 def test_every_number_of_the_steps_asks_for_its_people(open_funnel: Open) -> None:
@@ -282,6 +294,28 @@ def test_an_empty_step_is_named(open_funnel: Open) -> None:
     nobody = open_funnel({**SPEC, "steps": [{"event": "Nope"}, STEPS[1]]}).given("empty")
     assert nobody["title"] == "Nobody entered this funnel"
     assert "Nobody entered" in nobody["text"]
+    assert nobody["ways"] == []  # no range and no filter makes an event out of a name
+
+
+def test_an_empty_funnel_offers_to_ask_for_less(open_funnel: Open) -> None:
+    """In the page's words, each way a link to a funnel that people do enter."""
+    step = {"event": "Page Viewed", "filters": ["path starts_with /nowhere", "device is_set"]}
+    nobody = open_funnel({**SPEC, "steps": [step, STEPS[1]], "filters": ["country is France"]}).given("empty")
+    assert "“Page Viewed · Path starts with /nowhere · Device is set”" in nobody["text"]
+    ways = {way["label"]: json.loads(parse_qs(way["href"])["?funnel"][0]) for way in nobody["ways"]}
+    assert [ways[label].get("filters") for label in ways] == [None, *3 * [["country is France"]]]
+    assert [ways[label]["steps"][0].get("filters") for label in ways] == [
+        step["filters"],
+        ["device is_set"],
+        ["path starts_with /nowhere"],
+        step["filters"],
+    ]
+    assert [(label, ways[label]["range"]) for label in ways] == [
+        ("Without “Country is France”", "14D"),
+        ("Step 1 without “Path starts with /nowhere”", "14D"),
+        ("Step 1 without “Device is set”", "14D"),
+        ("Over the last 90 days", "90D"),
+    ]
 
 
 def test_before_the_first_load_the_page_says_what_it_waits_for(open_empty: Open) -> None:
@@ -323,7 +357,26 @@ def test_two_periods_and_a_segment_stand_side_by_side(open_funnel: Open) -> None
     assert sides == [VIEWED // 3, VIEWED - VIEWED // 3]
     people = open_funnel(more="compare=country%20is%20France&people=reached:1&side=2")
     assert f"<b>{sides[1]} people</b>" in people.html()
+    assert "· Country is not France" in people.html()
     assert len(_file(people)) == sides[1]
+
+
+def test_what_differs_is_measured_against_the_second(open_funnel: Open) -> None:
+    """A plus is better than the days before, or than the rest."""
+    shown = open_funnel(more="compare=customer_id%20is_set").given("differences")
+    assert [column["label"] for column in shown["columns"]][1:5] == [
+        "Customer ID is set",
+        "of first",
+        "Customer ID is not set",
+        "of first",
+    ]
+    known, registered = VIEWED * 3 // 4, REGISTERED * 3 // 4
+    assert shown["rows"][1][1:5] == [f"{registered}", "33.3%", f"{REGISTERED - registered}", "33.3%"]
+    assert shown["rows"][0][1] == f"{known}"
+    assert shown["rows"][2][2::2] == ["7.8%", "10.0%"]
+    assert shown["rows"][2][5] == "−2.2 points"
+    assert compare.points(0.4, None) == "–"
+    assert (compare.points(0.4, 0.3), compare.points(0.3, 0.3)) == ("+10.0 points", "none")
 
 
 def test_the_range_before_is_as_long_and_ends_where_this_begins() -> None:

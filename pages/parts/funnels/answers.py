@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from pages.parts.funnels import wording
 from pages.parts.funnels.address import Behind, canonical, pinned
 from pages.parts.serving import clock, product
 from pipeline.lake import Snapshot
@@ -70,7 +71,7 @@ def measured(snapshot: Snapshot, funnel: Funnel) -> Future[Measured]:
 
 def _measure(snapshot: Snapshot, text: str, funnel: Funnel) -> Measured:
     answer = measure(snapshot, Funnel.parse(json.loads(text), now=clock(), zone=funnel.view.zone))
-    return Measured(answer, notes(snapshot, answer))
+    return Measured(answer, notes(snapshot, answer, wording.step))
 
 
 def listed(snapshot: Snapshot, answer: Answer, behind: Behind) -> Future[pa.Table]:

@@ -116,7 +116,9 @@ def _numbers(answer: Answer, compact: bool) -> list[dict[str, Any]]:
         if compact:
             named = escaped(shortened(name, _COMPACT_LONGEST))
             label = _inked(f"<b>{place + 1}</b>  {named}")
-            shares = f"{wording.percent(step.from_first)} · {wording.percent(step.from_previous)}"
+            shares = (
+                f"{wording.percent(step.from_first)} · {wording.percent(step.from_previous)}" if place else "entered"
+            )
             right = f"{_inked(f'<b>{step.people:,}</b>')}  {_small_text(shares)}"
             noted.append({**at, "x": 0, "xanchor": "left", "yshift": 31, "text": label})
             noted.append({**at, "x": 1, "xanchor": "right", "yshift": 31, "text": right})

@@ -107,13 +107,13 @@ def menu(asked: Asked, now: Moment, go: Callable[[Asked], None]) -> None:
 
 
 def differences(first: tuple[str, Answer], second: tuple[str, Answer]) -> None:
-    """Both rates of each step, and how far apart they are."""
+    """How many came to each step on both sides, which share that is, and how far apart the shares are."""
     (name, one), (other, two) = first, second
     columns: list[Column] = [
         ("Step", "text"),
         (name, "right"),
-        (other, "right"),
         ("of first", "right"),
+        (other, "right"),
         ("of first", "right"),
         ("Difference", "right"),
     ]
@@ -122,8 +122,8 @@ def differences(first: tuple[str, Answer], second: tuple[str, Answer]) -> None:
         [
             f"{number}. {label}",
             f"{left.people:,}",
-            f"{right.people:,}",
             wording.percent(left.from_first),
+            f"{right.people:,}",
             wording.percent(right.from_first),
             points(left.from_first, right.from_first),
         ]
@@ -133,8 +133,8 @@ def differences(first: tuple[str, Answer], second: tuple[str, Answer]) -> None:
 
 
 def points(first: float | None, second: float | None) -> str:
-    """`+1.2 points`: the second rate less the first."""
+    """`+1.2 points`: by how much the first rate is above the second, which it is measured against."""
     if first is None or second is None:
         return "–"
-    apart = round(100 * (second - first), 1)
+    apart = round(100 * (first - second), 1)
     return f"{apart:+.1f} points".replace("-", "−") if apart else "none"

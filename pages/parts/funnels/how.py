@@ -40,9 +40,10 @@ RULES = {
         "sequence that counts. The file has all of them, asked of the same snapshot of the data."
     ),
     "compare": (
-        "Two funnels with the same steps and rules, each counted by itself; *difference* is the second rate less the "
-        "first, in percentage points. A segment is about events: a funnel sees only the events that match, so a "
-        "person with events on both sides may be counted in both."
+        "Two funnels with the same steps and rules, each counted by itself; *difference* is the first share less the "
+        "second, in percentage points: a plus is better than the days before, or than the rest. A segment is about "
+        "events: a funnel sees only the events that match, so a person with events on both sides may be counted in "
+        "both."
     ),
 }
 _ORDERS = {

@@ -32,23 +32,31 @@ _PAGES_PX = 380  # left to its content's width, Streamlit shows two or three pag
 _HEAD = 30  # characters of a step's name above a column
 
 
-def draw_people(asked: Asked, behind: Behind, answer: Answer, now: Moment, go: Callable[[Asked], None]) -> None:
-    """The people of one group. The number above the list, its pages and its file are one set of people."""
+def draw_people(
+    asked: Asked, behind: Behind, answer: Answer, now: Moment, go: Callable[[Asked], None], among: str = ""
+) -> None:
+    """The people of one group. The number above the list, its pages and its file are one set of people.
+
+    `among` says which of two funnels it is of.
+    """
     slot = st.empty()
     found = answers.awaited(lambda: answers.listed(now.snapshot, answer, behind), lambda: slot.skeleton(height=430))
     slot.empty()
     last = max(1, -(-len(found) // ROWS))
     page = min(behind.page, last)
     with st.container(key="people", border=True):
-        _head(asked, behind, answer, len(found), now, go)
+        _head(asked, behind, answer, len(found), now, go, among)
         _rows(found, answer, page)
         if last > 1:
             _foot(asked, behind, page, last, len(found), go)
 
 
-def _head(asked: Asked, behind: Behind, answer: Answer, count: int, now: Moment, go: Callable[[Asked], None]) -> None:
+def _head(
+    asked: Asked, behind: Behind, answer: Answer, count: int, now: Moment, go: Callable[[Asked], None], among: str
+) -> None:
+    group = wording.group(answer, behind) + (f" · {among}" if among else "")
     with st.container(horizontal=True, vertical_alignment="center", key="people_head"):
-        said = f"<b>{wording.people(count)}</b><span>{escape(wording.group(answer, behind))}</span>"
+        said = f"<b>{wording.people(count)}</b><span>{escape(group)}</span>"
         st.html(f'<div class="headline people">{said}</div>', width="stretch")
         how("people", answer.funnel, now.snapshot.version, "people", behind)
         links = [_events(answer, behind), _file(answer, behind, count)] if count else []
@@ -99,8 +107,8 @@ def _during(answer: Answer) -> View:
 def _rows(found: pa.Table, answer: Answer, page: int) -> None:
     view = answer.funnel.view
     names = wording.steps(answer)
-    columns: list[Column] = [("Customer", "link"), ("Name", "text"), ("Email", "text")]
-    columns += [(_short(f"{number}. {name}"), "nowrap") for number, name in enumerate(names, start=1)]
+    columns: list[Column] = [("Customer", "link"), ("Name", "name"), ("Email", "email")]
+    columns += [(_short(f"{number}. {name}"), "time") for number, name in enumerate(names, start=1)]
     columns.append(("Events", "link"))
     times = [f"at_{number}" for number in range(1, len(names) + 1)]
     rows = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -22,11 +22,13 @@ from pages.parts.funnels.people import draw_people
 from pages.parts.notice import notice, waiting_for_data
 from pages.parts.serving import Moment
 from pipeline.questions.funnel import Answer, Funnel
+from pipeline.questions.ranges import Preset
 
 Go = Callable[[Asked], None]
 
 _PLAIN = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 _NOTED = 30  # characters of a name in a tile
+_LONGEST = Preset("90D")
 _SIDES = (chart.BAR, chart.SECOND)
 
 
@@ -38,7 +40,7 @@ def results(asked: Asked, now: Moment, go: Go) -> None:
     measured = awaited(asked.funnel, now)
     answer = measured.answer
     if not answer.entered:
-        draw_empty(measured, now)
+        draw_empty(asked, measured, now)
         return
     figures(answer, "figures")
     notes(measured, "notes_said")
@@ -57,6 +59,8 @@ def results(asked: Asked, now: Moment, go: Go) -> None:
         over_time(asked, answer, go)
 
 
+_SHARES = "people · % of first · % of previous"
+_WHOLE = "The breakdown is there again when the comparison ends"
 _HINT = "Click a bar for who reached the step, its pale sides for who was lost before it, or a number below"
 
 
@@ -88,12 +92,28 @@ def section(
         how(about, answer.funnel, answer.version, key)
 
 
-def draw_empty(measured: Measured, now: Moment) -> None:
-    """Nobody entered: why, as far as it is known."""
+def draw_empty(asked: Asked, measured: Measured, now: Moment) -> None:
+    """Nobody entered: why, as far as it is known, and which filter one might do without."""
     if not anything(now.snapshot):
         waiting_for_data("empty")
         return
-    notice(" ".join(measured.notes), key="empty", title="Nobody entered this funnel", big=True)
+    # Where the notes have more to say, it is of a name that no event has: no matter of range and filters.
+    wider = _wider(asked.funnel) if len(measured.notes) == 1 else ()
+    ways = [{"label": label, "href": f"?{asked.of(funnel).query()}"} for label, funnel in wider]
+    notice(" ".join(measured.notes), key="empty", title="Nobody entered this funnel", ways=ways, big=True)
+
+
+def _wider(funnel: Funnel) -> Iterator[tuple[str, Funnel]]:
+    """The same funnel with one thing less asked of whoever enters."""
+    view, first = funnel.view, funnel.steps[0]
+    for each in view.filters:
+        filters = tuple(other for other in view.filters if other != each)
+        yield f"Without “{words.phrase(each)}”", replace(funnel, view=view.with_(filters=filters))
+    for each in first.filters:
+        step = replace(first, filters=tuple(other for other in first.filters if other != each))
+        yield f"Step 1 without “{words.phrase(each)}”", replace(funnel, steps=(step, *funnel.steps[1:]))
+    if view.range != _LONGEST:
+        yield "Over the last 90 days", replace(funnel, view=view.with_(range=_LONGEST))
 
 
 def notes(measured: Measured, key: str) -> None:
@@ -153,7 +173,8 @@ def bars(asked: Asked, answer: Answer, go: Go, key: str, *, side: int = 1, compa
 def draw_breakdown(asked: Asked, answer: Answer, go: Go) -> None:
     title = f"By {words.label(answer.funnel.breakdown or '')}"
     with st.container(border=True, key="breakdown_card"):
-        section(title, "breakdown", answer, "breakdown", "Click a number for the people behind it")
+        hint = f"{words.counted(len(answer.breakdown), 'row')} · click a number for the people behind it"
+        section(title, "breakdown", answer, "breakdown", hint)
         tables.breakdown(asked, answer, go)
 
 
@@ -186,14 +207,15 @@ def _two(asked: Asked, now: Moment, go: Go) -> None:
     found = [(name, awaited(funnel, now)) for name, funnel in named]
     for place, (column, (name, measured)) in enumerate(zip(st.columns(2, gap="small"), found, strict=True), start=1):
         with column, st.container(border=True, key=f"side_{place}"):
-            section(name, "funnel", measured.answer, f"side_{place}")
+            section(name, "funnel", measured.answer, f"side_{place}", _SHARES)
             figures(measured.answer, f"figures_{place}", few=True)
             if measured.answer.entered:
                 bars(asked, measured.answer, go, f"chart_{place}", side=place, compact=True)
             notes(measured, f"notes_{place}")
     if asked.behind is not None:
-        draw_people(asked, asked.behind, found[asked.behind.side - 1][1].answer, now, go)
+        name, measured = found[asked.behind.side - 1]
+        draw_people(asked, asked.behind, measured.answer, now, go, among=name)
     (name, one), (other, two) = found
     with st.container(border=True, key="differences_card"):
-        section("What differs", "compare", one.answer, "compare")
+        section("What differs", "compare", one.answer, "compare", _WHOLE if asked.funnel.breakdown else "")
         comparing.differences((name, one.answer), (other, two.answer))

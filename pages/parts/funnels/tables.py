@@ -15,6 +15,8 @@ from pipeline.questions.funnel import Answer, Part
 Go = Callable[[Asked], None]
 Cell = dict[str, Any]
 
+_STOPPED = {"text": "Stopped", "title": "Came to the step at the left, and not to the one at the right"}
+
 
 def step_by_step(asked: Asked, answer: Answer, go: Go) -> None:
     """Who reached each step and who stopped there, how long it took from the step before."""
@@ -37,17 +39,22 @@ def step_by_step(asked: Asked, answer: Answer, go: Go) -> None:
     columns = ["Step", "Reached", "Stopped here", "Median from previous", "p90", "Open"]
     if answer.funnel.exclusions:
         columns.append("Excluded")
-    _mount("step_table", "Step by step", columns, rows, asked, answer, go)
+    _mount("step_table", "Step by step", [_head(name) for name in columns], rows, asked, answer, go)
+
+
+def _head(text: str) -> dict[str, str]:
+    return {"text": text, "title": text}
 
 
 def breakdown(asked: Asked, answer: Answer, go: Go) -> None:
-    """Everybody by the value that their entry has."""
+    """Everybody by the value that their entry has: who reached each step, and between two steps who stopped there."""
     names = [f"{number}. {name}" for number, name in enumerate(wording.steps(answer), start=1)]
     most = max((part.people[0] for part in answer.breakdown), default=1)
     field = answer.funnel.breakdown or ""
     rows = [_part(asked, part, names, most) for part in answer.breakdown]
-    columns = [words.label(field), *names]
-    _mount("parts", f"By {columns[0]}", columns, rows, asked, answer, go, flags=field == "country")
+    heads = [[{"text": name.partition(" · ")[0], "title": name}, _STOPPED] for name in names]
+    columns = [_head(words.label(field)), *(each for pair in heads for each in pair)][:-1]
+    _mount("parts", f"By {words.label(field)}", columns, rows, asked, answer, go, flags=field == "country")
 
 
 def _part(asked: Asked, part: Part, names: list[str], most: int) -> dict[str, Any]:
@@ -59,6 +66,10 @@ def _part(asked: Asked, part: Part, names: list[str], most: int) -> dict[str, An
         if number > 1:
             cell["note"] = wording.percent(people / part.people[0] if part.people[0] else None)
         cells.append(cell)
+        if number < len(names):
+            dropped = people - part.people[number]
+            stopped = _count(asked, f"dropped:{number}", dropped, f"{name}, stopped at {step}", part)
+            cells.append(stopped | {"quiet": True})
     return {"name": name, "muted": unnamed, "fill": part.people[0] / max(1, most), "cells": cells}
 
 
@@ -89,7 +100,7 @@ def chosen(answer: Answer, action: Action) -> Behind | None:
 def _mount(
     key: str,
     label: str,
-    columns: list[str],
+    columns: list[dict[str, str]],
     rows: list[dict[str, Any]],
     asked: Asked,
     answer: Answer,
