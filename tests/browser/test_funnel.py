@@ -8,16 +8,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from pages.parts.funnels.templates import TEMPLATES
+from pages.parts.funnels.templates import TEMPLATES, Template
 from tests.browser.conftest import Server, serving, settle
-from tests.pages.readers import HOSTILE_COUNT, HOSTILE_EVENT, REGISTERED, SUBSCRIBED, VIEWED, make_readers
+from tests.pages.readers import HOSTILE_COUNT, HOSTILE_EVENT, MODALS, REGISTERED, SUBSCRIBED, VIEWED, make_readers
 
 pytestmark = pytest.mark.browser
+_STEPS = [{"event": "Page Viewed"}, {"event": "Registered"}, {"event": "Subscribed"}]
 _LEFT, _BARS = 0, 1  # the chart's traces: who was lost, at the left; who came
 
 
@@ -33,6 +34,10 @@ def _open(page: Page, path: str = "/funnels") -> None:
     page.goto(path)
     expect(_bar(page, _BARS, 1)).to_be_attached()
     settle(page)
+
+
+def _address(spec: dict[str, Any]) -> str:
+    return "/funnels?" + urlencode({"funnel": json.dumps(spec)})
 
 
 def _bar(page: Page, trace: int, step: int, steps: int = 3) -> Locator:
@@ -57,6 +62,15 @@ def _headline(page: Page) -> Locator:
     return page.locator(".headline.people b")
 
 
+def _downloaded(page: Page, folder: Path) -> list[dict[str, str]]:
+    """The rows of the file behind the list."""
+    with page.expect_download() as started:
+        page.get_by_role("link", name=re.compile("CSV of exactly")).click()
+    target = folder / started.value.suggested_filename
+    started.value.save_as(target)
+    return list(csv.DictReader(target.read_text().splitlines()))
+
+
 def test_a_template_a_drop_its_people_and_their_file_agree(page: Page, tmp_path: Path) -> None:
     _open(page)
     page.get_by_role("button", name=re.compile("Templates & saved")).click()
@@ -69,14 +83,59 @@ def test_a_template_a_drop_its_people_and_their_file_agree(page: Page, tmp_path:
     expect(_headline(page)).to_have_text(f"{VIEWED - REGISTERED} people")
     people = page.get_by_role("table", name="People")
     expect(people.locator("tbody tr")).to_have_count(50)
-    with page.expect_download() as started:
-        page.get_by_role("link", name=re.compile("CSV of exactly them")).click()
-    target = tmp_path / started.value.suggested_filename
-    started.value.save_as(target)
-    rows = list(csv.DictReader(target.read_text().splitlines()))
+    rows = _downloaded(page, tmp_path)
     assert len({row["person"] for row in rows}) == len(rows) == VIEWED - REGISTERED
     page.get_by_role("button", name="Next page").click()
     expect(people.locator("tbody tr")).to_have_count(VIEWED - REGISTERED - 50)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda each: each.name)
+def test_a_template_is_one_click_away(page: Page, template: Template) -> None:
+    page.goto(_address({"steps": _STEPS[1:]}))
+    settle(page)
+    page.get_by_role("button", name=re.compile("Templates & saved")).click()
+    page.get_by_role("link", name=template.name, exact=True).click()
+    expect(page.locator(".st-key-headline .headline b")).to_have_text(template.name)
+    settle(page)
+    assert _spec(page) == template.spec
+    if template.spec.get("breakdown") == "modal":
+        for modal, people in MODALS.items():
+            shown = page.get_by_role("button", name=re.compile(rf"^{modal}, 1\. Modal Displayed: {people} people$"))
+            expect(shown).to_have_text(str(people))
+
+
+def test_two_periods_are_compared_by_clicking(page: Page) -> None:
+    _open(page)
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name=re.compile("^With ")).click()
+    sides = page.get_by_role("group", name="The funnel in figures")
+    expect(sides.nth(0)).to_contain_text(f"Entered{VIEWED}")
+    expect(sides.nth(1)).to_contain_text("Entered0")
+    expect(page.locator(".st-key-side_2")).to_contain_text("Nobody entered")
+    settle(page)
+    assert parse_qs(urlsplit(page.url).query)["compare"] == ["before"]
+    page.get_by_role("button", name="End comparison").click()
+    expect(_bar(page, _BARS, 1)).to_be_attached()
+
+
+def test_a_segment_is_compared_with_the_rest_by_clicking(page: Page, tmp_path: Path) -> None:
+    _open(page)
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("combobox", name="Field").click()
+    page.keyboard.type("Country")
+    page.get_by_role("option", name="Country", exact=True).click()
+    settle(page)
+    page.get_by_role("combobox", name="Value").click()
+    page.get_by_role("option", name=re.compile("^Japan")).click()
+    page.get_by_role("button", name="Compare with the rest").click()
+    sides = page.get_by_role("group", name="The funnel in figures")
+    expect(sides.nth(0)).to_contain_text(f"Entered{VIEWED // 3}")
+    expect(sides.nth(1)).to_contain_text(f"Entered{VIEWED - VIEWED // 3}")
+    settle(page)
+    _click(page, page.locator(".st-key-chart_2 .trace.bars .point path").nth(3))
+    expect(_headline(page)).to_have_text(f"{VIEWED - VIEWED // 3} people")
+    expect(page.locator(".headline.people span")).to_contain_text("Country is not Japan")
+    assert len(_downloaded(page, tmp_path)) == VIEWED - VIEWED // 3
 
 
 def test_a_bar_opens_and_back_closes_and_a_link_restores(page: Page) -> None:
@@ -106,6 +165,15 @@ def test_a_listed_person_opens_in_activity_and_as_a_profile(page: Page) -> None:
     customer = name.inner_text()
     name.click()
     expect(page.locator(".facts").get_by_text(customer, exact=True)).to_be_visible()
+
+
+def test_a_steps_events_are_those_of_its_people(page: Page) -> None:
+    """Everybody has registered once, after their page."""
+    _open(page)
+    _click(page, _bar(page, _BARS, 2))
+    expect(_headline(page)).to_have_text(f"{REGISTERED} people")
+    page.get_by_role("link", name="This step’s events").click()
+    expect(page.locator(".headline b")).to_have_text(f"{REGISTERED} events")
 
 
 def test_steps_are_built_by_typing(page: Page) -> None:
@@ -183,15 +251,81 @@ def test_a_funnel_is_saved_renamed_and_deleted(page: Page) -> None:
     expect(page.get_by_role("link", name="Summer")).to_have_count(0)
 
 
+def test_a_saved_funnel_is_loaded_and_replaced(page: Page) -> None:
+    name = page.locator(".st-key-headline .headline b")
+    library = page.get_by_role("button", name=re.compile("Templates & saved"))
+
+    def save(button: str) -> None:
+        page.get_by_role("textbox", name="Save this funnel as").fill("Trial")
+        page.keyboard.press("Tab")
+        settle(page)
+        page.get_by_role("button", name=button, exact=True).click()
+
+    page.goto(_address({"steps": _STEPS[1:]}))
+    expect(name).to_have_text("Your funnel")
+    library.click()
+    save("Save")
+    expect(name).to_have_text("Trial")
+    page.goto("/funnels")
+    expect(name).to_have_text(TEMPLATES[0].name)
+    library.click()
+    page.get_by_role("link", name="Trial", exact=True).click()
+    expect(name).to_have_text("Trial")
+    settle(page)
+    assert _spec(page)["steps"] == _STEPS[1:]
+    page.get_by_text("First entry only").click()
+    expect(name).to_have_text("Your funnel")
+    settle(page)
+    library.click()
+    save("Save")
+    expect(page.get_by_role("alert")).to_contain_text("called 'Trial' already")
+    page.get_by_role("button", name="Replace the one there").click()
+    expect(name).to_have_text("Trial")
+
+
 def test_a_breakdown_cell_lists_its_people(page: Page) -> None:
-    spec = {
-        "steps": [{"event": "Page Viewed"}, {"event": "Registered"}, {"event": "Subscribed"}],
-        "breakdown": "country",
-    }
-    _open(page, f"/funnels?funnel={json.dumps(spec)}")
+    _open(page, _address({"steps": _STEPS, "breakdown": "country"}))
     page.get_by_role("button", name=re.compile("^Japan, 1. Page Viewed")).click()
     expect(_headline(page)).to_have_text(f"{VIEWED // 3} people")
     expect(page.locator(".headline.people span")).to_contain_text("Country is Japan")
+
+
+def test_a_drop_in_a_part_lists_its_people(page: Page, tmp_path: Path) -> None:
+    _open(page, _address({"steps": _STEPS, "breakdown": "country"}))
+    stopped = page.get_by_role("button", name=re.compile("^Japan, stopped at 1. Page Viewed"))
+    count = int(stopped.inner_text())
+    stopped.click()
+    expect(_headline(page)).to_have_text(f"{count} people")
+    expect(page.locator(".headline.people span")).to_contain_text("but not “Registered” · Country is Japan")
+    expect(stopped).to_have_attribute("aria-pressed", "true")
+    rows = _downloaded(page, tmp_path)
+    assert len({row["person"] for row in rows}) == count
+    assert {row["at_2"] for row in rows} == {""}
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
+def test_tables_of_millions_are_not_cut(page: Page, width: int) -> None:
+    """With exclusions, with three steps broken down, and with a list of people, at a laptop's and a tablet's width."""
+    page.set_viewport_size({"width": width, "height": 800})
+    spec = {
+        "steps": _STEPS,
+        "exclusions": [{"event": HOSTILE_EVENT, "after_step": 1, "before_step": 2}],
+        "breakdown": "country",
+    }
+    page.goto(_address(spec) + "&people=dropped:1")
+    expect(_headline(page)).to_have_text(re.compile("people$"))
+    settle(page)
+    for name in ("Step by step", "By Country", "People"):
+        cut = page.get_by_role("table", name=name).evaluate(
+            """table => {
+              const counts = [...table.querySelectorAll('.count')].map(node => node.firstChild);
+              for (const text of counts.filter(Boolean)) text.data = text.data.replace(/^[0-9,]+$/, '12,345,678');
+              const times = [...table.querySelectorAll('.count')].filter(node => / [sdh]$|min/.test(node.innerText));
+              for (const node of times) node.innerText = '23 min 45 s';
+              return table.offsetWidth - table.parentElement.clientWidth;
+            }"""
+        )
+        assert cut <= 0, f"{name} is {cut} px wider than its place"
 
 
 def test_a_number_of_the_steps_is_a_button_for_the_keyboard(page: Page) -> None:
