@@ -167,13 +167,28 @@ def test_a_listed_person_opens_in_activity_and_as_a_profile(page: Page) -> None:
     expect(page.locator(".facts").get_by_text(customer, exact=True)).to_be_visible()
 
 
-def test_a_steps_events_are_those_of_its_people(page: Page) -> None:
-    """Everybody has registered once, after their page."""
+def test_a_list_opens_in_activity(page: Page) -> None:
+    """Those who registered and went no further have a page and a registration each; of all, the step's events."""
     _open(page)
-    _click(page, _bar(page, _BARS, 2))
-    expect(_headline(page)).to_have_text(f"{REGISTERED} people")
+    _click(page, _bar(page, _LEFT, 3))
+    expect(_headline(page)).to_have_text(f"{REGISTERED - SUBSCRIBED} people")
+    page.get_by_role("link", name="Their events").click()
+    expect(page.locator(".headline b")).to_have_text(f"{2 * (REGISTERED - SUBSCRIBED)} events")
+    page.go_back()
+    _click(page, _bar(page, _BARS, 1))
+    expect(_headline(page)).to_have_text(f"{VIEWED} people")
     page.get_by_role("link", name="This step’s events").click()
-    expect(page.locator(".headline b")).to_have_text(f"{REGISTERED} events")
+    expect(page.locator(".headline b")).to_have_text(f"{VIEWED} events")
+
+
+def test_how_a_number_is_computed_is_said_beside_it(page: Page) -> None:
+    _open(page)
+    signs = page.get_by_role("button", name="How this is computed")
+    expect(signs).to_have_count(4)
+    signs.nth(1).click()
+    said = page.locator("[data-testid=stPopoverBody]")
+    expect(said).to_contain_text("People are counted, not events")
+    expect(said).to_contain_text("python -m pipeline funnel - --as-of")
 
 
 def test_steps_are_built_by_typing(page: Page) -> None:

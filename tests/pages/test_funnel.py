@@ -22,17 +22,21 @@ from starlette.types import Message
 
 from pages.parts import download
 from pages.parts.funnels import chart, compare, edit, tables, wording
+from pages.parts.funnels import people as listed_people
 from pages.parts.funnels.address import OTHER, Asked
 from pages.parts.funnels.templates import TEMPLATES
 from pipeline.errors import QuestionError
 from pipeline.event import Op
+from pipeline.lake import Lake
+from pipeline.questions import facets
 from pipeline.questions.filters import Filter
 from pipeline.questions.funnel import Funnel, measure
 from pipeline.questions.ranges import Days
+from pipeline.questions.view import View
 from tests.pages.conftest import ROOT, Open, Page, _opener
 from tests.pages.readers import REGISTERED, SUBSCRIBED, VIEWED, make_readers
 from tests.pages.sample import HOSTILE
-from tests.support import add_events, make_lake
+from tests.support import add_events, make_lake, make_settings
 
 UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
@@ -229,8 +233,29 @@ def test_a_person_leads_to_their_profile_and_events(open_funnel: Open) -> None:
     assert query["f"][0].startswith("person is ")
 
 
-def test_a_link_to_activity_is_given_only_where_it_is_those_events(open_funnel: Open) -> None:
+def test_few_people_lead_to_exactly_their_events(open_funnel: Open, readers: Path) -> None:
+    """Also in any order, and where the funnel itself is of some people."""
+    within = [f"person is {'|'.join(f'c:cus_{reader:03}' for reader in range(60))}"]
+    for spec in (SPEC, {**SPEC, "order": "any"}, {**SPEC, "filters": [*within, "country is France"]}):
+        page = open_funnel(spec, "people=reached:2")
+        link = page.given("people_links")["links"][0]
+        assert link["label"] == "Their events"
+        view = View.parse(link["href"].removeprefix("./?"), now=datetime.now(UTC), zone=UTC_ZONE)
+        people = {row["person"] for row in _file(page)}
+        assert set(view.filters[0].values) == people
+        lake = Lake.open(make_settings(readers))
+        found = facets.facet(lake.snapshot(), view, "person", 200)
+        lake.close()
+        assert {item.value for item in found.top} == people
+    many = open_funnel(more="people=reached:1").given("people_links")["links"][0]
+    assert many["label"] == "This step’s events"
+
+
+def test_a_link_to_activity_is_given_only_where_it_is_those_events(
+    open_funnel: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Values of one field are alternatives in a view, but the funnel's and a step's filters must both hold."""
+    monkeypatch.setattr(listed_people, "MOST_LINKED", 0)
 
     def labels(spec: dict[str, Any]) -> list[str]:
         return [link["label"][:9] for link in open_funnel(spec, "people=reached:1").given("people_links")["links"]]

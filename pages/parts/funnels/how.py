@@ -9,6 +9,7 @@ import streamlit as st
 from pages.parts.funnels.address import Behind, canonical, pinned
 from pipeline.questions.funnel import Funnel
 
+_NAME = "How this is computed"
 RULES = {
     "funnel": (
         "People are counted, not events; a visitor who became a customer is one person. Somebody enters with an event "
@@ -54,9 +55,9 @@ _ORDERS = {
 
 
 def how(about: str, funnel: Funnel, version: int, key: str, behind: Behind | None = None) -> None:
-    """The sign beside a number; our own words only, and the command as code."""
-    with st.popover("", icon=":material/function:", type="tertiary", help="How this is computed", key=f"how_{key}"):
-        st.markdown("**How this is computed**")
+    """The sign beside a number; our own words only, and the command as code. Its name is for screen readers alone."""
+    with st.popover(_NAME, icon=":material/function:", type="tertiary", help=_NAME, key=f"how_{key}"):
+        st.markdown(f"**{_NAME}**")
         st.markdown(RULES[about] + (f" {_ORDERS[funnel.order]}" if about in ("funnel", "tiles") else ""))
         st.markdown("The same on the command line:")
         st.code(command(funnel, version, behind), language="bash", wrap_lines=True)

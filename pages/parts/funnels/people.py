@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from html import escape
@@ -27,6 +27,7 @@ from pipeline.questions.ranges import Instants
 from pipeline.questions.view import View
 
 ROWS = 50
+MOST_LINKED = 100  # people named in one address
 _HEIGHT = "430px"
 _PAGES_PX = 380  # left to its content's width, Streamlit shows two or three pages as `1` or `1 … 3`
 _HEAD = 30  # characters of a step's name above a column
@@ -45,21 +46,23 @@ def draw_people(
     last = max(1, -(-len(found) // ROWS))
     page = min(behind.page, last)
     with st.container(key="people", border=True):
-        _head(asked, behind, answer, len(found), now, go, among)
+        _head(asked, behind, answer, found, now, go, among)
         _rows(found, answer, page)
         if last > 1:
             _foot(asked, behind, page, last, len(found), go)
 
 
 def _head(
-    asked: Asked, behind: Behind, answer: Answer, count: int, now: Moment, go: Callable[[Asked], None], among: str
+    asked: Asked, behind: Behind, answer: Answer, found: pa.Table, now: Moment, go: Callable[[Asked], None], among: str
 ) -> None:
+    count = len(found)
     group = wording.group(answer, behind) + (f" · {among}" if among else "")
     with st.container(horizontal=True, vertical_alignment="center", key="people_head"):
         said = f"<b>{wording.people(count)}</b><span>{escape(group)}</span>"
         st.html(f'<div class="headline people">{said}</div>', width="stretch")
         how("people", answer.funnel, now.snapshot.version, "people", behind)
-        links = [_events(answer, behind), _file(answer, behind, count)] if count else []
+        events = _their_events(found, answer) if count <= MOST_LINKED else _step_events(answer, behind)
+        links = [events, _file(answer, behind, count)] if count else []
         shown = json.dumps(listed(replace(behind, page=1)))
         data = {"links": [link for link in links if link], "reveal": shown}
         mount("links", key="people_links", width="content", data=data)
@@ -74,8 +77,15 @@ def _file(answer: Answer, behind: Behind, count: int) -> dict[str, Any]:
     return {"label": label, "href": href, "file": download.people_name(behind), "icon": "download"}
 
 
-def _events(answer: Answer, behind: Behind) -> dict[str, Any] | None:
-    """Activity has no filter for a set of people, so the link leads to the step's events, and says whose they are.
+def _their_events(found: pa.Table, answer: Answer) -> dict[str, Any]:
+    """Few enough people to be named in an address: exactly their events."""
+    title = "Opens Activity on everything that these people did in the funnel’s time."
+    href = f"./?{_own(found['person'].to_pylist(), answer).query()}"
+    return {"label": "Their events", "href": href, "title": title, "icon": "out"}
+
+
+def _step_events(answer: Answer, behind: Behind) -> dict[str, Any] | None:
+    """Too many people to be named in an address: the link leads to the step's events, and says whose they are.
 
     None where no view is those events: in any order a bar is no one step, and filters that must both hold would be
     alternatives in one view.
@@ -91,8 +101,8 @@ def _events(answer: Answer, behind: Behind) -> dict[str, Any] | None:
         return None
     view = replace(_during(answer), filters=tuple(dict.fromkeys((*named, *step.filters, *filters))))
     title = (
-        "Opens Activity on the events of this step by everybody in these days. Activity cannot show a set of people; "
-        "for the events of one person, use the link in their row."
+        "Opens Activity on the events of this step by everybody in these days: these people are too many for one "
+        "link. For the events of one person, use the link in their row."
     )
     return {"label": "This step’s events", "href": f"./?{view.query()}", "title": title, "icon": "out"}
 
@@ -117,7 +127,7 @@ def _rows(found: pa.Table, answer: Answer, page: int) -> None:
             row["name"],
             row["email"],
             *(_time(row[name], view) for name in times),
-            {"text": "Show", "href": f"./?{_own(row['person'], answer).query()}"},
+            {"text": "Show", "href": f"./?{_own([row['person']], answer).query()}"},
         ]
         for row in found.slice((page - 1) * ROWS, ROWS).to_pylist()
     ]
@@ -135,10 +145,10 @@ def _person(row: dict[str, Any]) -> dict[str, str]:
     return {"text": row["customer_id"], "href": f"customers?{urlencode({'customer': row['customer_id']})}"}
 
 
-def _own(person: str, answer: Answer) -> View:
-    """Everything this person did in the funnel's time that the funnel could see."""
-    condition = Filter("person", Op.IS, (person,))
-    # The person is one of those that such a filter names, and would be an alternative to them.
+def _own(people: Sequence[str], answer: Answer) -> View:
+    """Everything these people did in the funnel's time that the funnel could see."""
+    condition = Filter("person", Op.IS, tuple(people))
+    # They are among those that such a filter names, and would be alternatives to them.
     others = [each for each in answer.funnel.view.filters if not alternatives((each,), condition)]
     return replace(_during(answer), filters=tuple(dict.fromkeys((condition, *others))))
 
