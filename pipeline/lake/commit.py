@@ -14,18 +14,26 @@ import pyarrow as pa
 from pipeline.event import EVENT_SCHEMA
 from pipeline.lake.dedupe import first_copies
 from pipeline.lake.ledger import Entry, Identity, RejectedLine, unsettled, write_entries, write_rejected
+from pipeline.lake.numbers import number_people
+from pipeline.lake.schema import PERSON
 
-_INSERT_EVENTS = "INSERT INTO lake.events BY NAME SELECT * REPLACE (event_id::UUID AS event_id) FROM fresh"
+_INSERT_EVENTS = f"""
+INSERT INTO lake.events BY NAME
+SELECT fresh.* REPLACE (event_id::UUID AS event_id), number AS person_number
+FROM fresh LEFT JOIN numbers ON numbers.person = {PERSON}
+"""  # noqa: S608
 
 # Of the links this batch tells, the earliest of each visitor, unless the lake knows an earlier one. An alias call may
 # tell two: of the previous id it names, and of the visitor it came from.
 _INSERT_LINKS = """
 INSERT INTO lake.links BY NAME
-SELECT told.* FROM (
+SELECT told.*, visitor.number AS visitor_number, customer.number AS customer_number FROM (
     SELECT unnest([linked_anonymous_id, anonymous_id]) AS anonymous_id, customer_id, received_at,
            event_id::UUID AS event_id
     FROM told
 ) told
+LEFT JOIN numbers visitor ON visitor.person = 'a:' || told.anonymous_id
+LEFT JOIN numbers customer ON customer.person = 'c:' || told.customer_id
 WHERE anonymous_id IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM lake.links known WHERE known.anonymous_id = told.anonymous_id
     AND (known.received_at, known.event_id) <= (told.received_at, told.event_id)
@@ -98,6 +106,7 @@ class Transaction:
             "object_key": pa.DictionaryArray.from_arrays(fresh["object"].combine_chunks(), pa.array(keys, pa.string())),
         }
         rows = pa.table({name: stamped.get(name, fresh[name]) for name in EVENT_SCHEMA.names})
+        number_people(self._con, fresh)
         self._run(_INSERT_EVENTS, "fresh", rows)
         self._run(_INSERT_LINKS, "told", _told(fresh, "linked_anonymous_id", "anonymous_id"))
         self._run(_INSERT_TRAITS, "told", _told(fresh, "trait_name", "trait_email"))

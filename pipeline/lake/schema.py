@@ -24,13 +24,18 @@ SQL_TYPE: dict[Type, str] = {
 EVENT_COLUMNS: dict[str, str] = {field.name: SQL_TYPE[field.type] for field in STORED}
 
 # The facts beside the events. Traits and links are append-only; the ledger has one row an object.
+# `people` numbers what events and links say of a person: `c:` and the customer id, or `a:` and the anonymous id.
+# Funnels read twenty million numbers in a fraction of the time that the texts take (docs/design.md).
 TABLES: dict[str, dict[str, str]] = {
-    "events": EVENT_COLUMNS,
+    "events": {**EVENT_COLUMNS, "person_number": "INTEGER"},
+    "people": {"number": "INTEGER", "person": "VARCHAR"},
     "links": {
         "anonymous_id": "VARCHAR",
         "customer_id": "VARCHAR",
         "received_at": "TIMESTAMPTZ",
         "event_id": "UUID",
+        "visitor_number": "INTEGER",
+        "customer_number": "INTEGER",
     },
     "traits": {
         "customer_id": "VARCHAR",
@@ -84,26 +89,53 @@ TABLES: dict[str, dict[str, str]] = {
 }
 
 
+# Whom an event or a link names, as `people.person` spells it; null where the id is missing or empty.
+CUSTOMER = "'c:' || nullif(customer_id, '')"
+VISITOR = "'a:' || nullif(anonymous_id, '')"
+PERSON = f"coalesce({CUSTOMER}, {VISITOR})"
+
+
 def _create(con: duckdb.DuckDBPyConnection) -> None:
-    """Version 1. Days of events are partitions, so that retention drops whole files; newest first inside them."""
+    """A lake of the current version. Days of events are partitions, so that retention drops whole files; newest first
+    inside them. Version 2 of Parquet is smaller and a fifth quicker to read."""
+    con.execute("CALL lake.set_option('parquet_version', '2')")
     for table, columns in TABLES.items():
         con.execute(f"CREATE TABLE lake.{table} ({', '.join(f'{n} {t}' for n, t in columns.items())})")
     con.execute("ALTER TABLE lake.events SET PARTITIONED BY (year(occurred_at), month(occurred_at), day(occurred_at))")
     con.execute("ALTER TABLE lake.events SET SORTED BY (occurred_at DESC)")
 
 
-MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_create,)
+def _number_people(con: duckdb.DuckDBPyConnection) -> None:
+    """From version 1 to 2. Rewrites every event: a minute for twenty million."""
+    con.execute("CALL lake.set_option('parquet_version', '2')")
+    con.execute("CREATE TABLE lake.people (number INTEGER, person VARCHAR)")
+    con.execute("ALTER TABLE lake.events ADD COLUMN person_number INTEGER")
+    con.execute("ALTER TABLE lake.links ADD COLUMN visitor_number INTEGER")
+    con.execute("ALTER TABLE lake.links ADD COLUMN customer_number INTEGER")
+    con.execute(f"""INSERT INTO lake.people SELECT row_number() OVER (ORDER BY person), person FROM (
+        SELECT {PERSON} AS person FROM lake.events
+        UNION SELECT unnest([{CUSTOMER}, {VISITOR}]) FROM lake.links) WHERE person IS NOT NULL""")  # noqa: S608
+    con.execute(f"""UPDATE lake.links SET visitor_number = visitor.number, customer_number = customer.number
+        FROM lake.people visitor, lake.people customer
+        WHERE visitor.person = {VISITOR} AND customer.person = {CUSTOMER}""")  # noqa: S608
+    con.execute(f"""UPDATE lake.events SET person_number = known.number
+        FROM lake.people known WHERE known.person = {PERSON}""")  # noqa: S608
+
+
+# From version 1 on: the first makes version 2.
+MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_number_people,)
+CURRENT = 1 + len(MIGRATIONS)
 
 
 def is_current(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether nothing is to be migrated. Raises `LakeError` for a lake of a newer version."""
     version = _version(con)
-    if version > len(MIGRATIONS):
+    if version > CURRENT:
         raise LakeError(
-            f"This lake has version {version}; this program knows versions up to {len(MIGRATIONS)}.",
+            f"This lake has version {version}; this program knows versions up to {CURRENT}.",
             hint="It was written by a newer release: upgrade.",
         )
-    return version == len(MIGRATIONS) and not _missing(con)
+    return version == CURRENT and not _missing(con)
 
 
 def migrate(con: duckdb.DuckDBPyConnection) -> None:
@@ -111,16 +143,18 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
     if is_current(con):
         return
     version = _version(con)
-    missing = _missing(con) if version else []
     con.begin()
     try:
         if version == 0:
             con.execute("CREATE TABLE lake.migrations (version INTEGER, applied_at TIMESTAMPTZ)")
-        for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-            step(con)
-            con.execute("INSERT INTO lake.migrations VALUES ($1, now())", [number])
-        for name in missing:
-            con.execute(f"ALTER TABLE lake.events ADD COLUMN {name} {EVENT_COLUMNS[name]}")
+            _create(con)
+        else:
+            for name in _missing(con):
+                con.execute(f"ALTER TABLE lake.events ADD COLUMN {name} {EVENT_COLUMNS[name]}")
+            for step in MIGRATIONS[version - 1 :]:
+                step(con)
+        if version < CURRENT:
+            con.execute("INSERT INTO lake.migrations VALUES ($1, now())", [CURRENT])
         con.commit()
     except BaseException:
         con.rollback()

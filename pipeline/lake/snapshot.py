@@ -47,6 +47,10 @@ class Snapshot:
         return self._table("links")
 
     @cached_property
+    def people(self) -> ir.Table:
+        return self._table("people")
+
+    @cached_property
     def traits(self) -> ir.Table:
         return self._table("traits")
 

@@ -21,6 +21,10 @@ _json_type = ibis.udf.scalar.builtin(lambda doc, at: None, name="json_type", sig
 _from_json = ibis.udf.scalar.builtin(
     lambda doc, shape: None, name="from_json_strict", signature=(("string", "string"), "array<string>")
 )
+_numbers = ibis.udf.scalar.builtin(
+    lambda doc, shape: None, name="from_json_strict", signature=(("string", "string"), "array<int64>")
+)
+_hash = ibis.udf.scalar.builtin(lambda text: None, name="hash", signature=(("string",), "uint64"))
 _epoch_us = ibis.udf.scalar.builtin(lambda at: None, name="epoch_us", signature=(("timestamp('UTC')",), "int64"))
 
 
@@ -53,6 +57,19 @@ def among(text: ir.StringValue, values: Collection[str]) -> ir.BooleanValue:
         return text.isin(list(values)) if values else ibis.literal(False)
     listed = ibis.literal(json.dumps(list(values), ensure_ascii=False))
     return text.isin(_from_json(listed, ibis.literal('["VARCHAR"]')).unnest().name("value").as_table().value)
+
+
+def among_numbers(number: ir.IntegerValue, values: Collection[int]) -> ir.BooleanValue:
+    """As `among`, of whole numbers."""
+    if len(values) <= _FEW:
+        return number.isin(list(values)) if values else ibis.literal(False)
+    listed = ibis.literal(json.dumps(list(values)))
+    return number.isin(_numbers(listed, ibis.literal('["BIGINT"]')).unnest().name("value").as_table().value)
+
+
+def hashed(text: ir.StringValue, salt: int) -> ir.IntegerValue:
+    """A number for a text, or for null, which another text may share: ask again with another salt then."""
+    return _hash(text if salt == 0 else ibis.literal(f"{salt} ") + text)
 
 
 def _pointer(key: str) -> str:

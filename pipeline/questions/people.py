@@ -11,12 +11,19 @@ from collections.abc import Collection
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.questions.functions import among
+from pipeline.questions.functions import among, among_numbers
 from pipeline.questions.snapshot import Snapshot
 
 JOINED = frozenset({"person", "name", "email"})
 CUSTOMER, VISITOR = "c:", "a:"  # what a person begins with
+Numbers = npt.NDArray[np.integer]
+
+_FEW = 5_000  # to look up; of more, all are read
 
 
 def first_links(links: ir.Table) -> ir.Table:
@@ -24,6 +31,28 @@ def first_links(links: ir.Table) -> ir.Table:
     links = links.filter(links.anonymous_id.nullif("").notnull(), links.customer_id.nullif("").notnull())
     first = links.customer_id.first(order_by=[links.received_at, links.event_id])
     return links.group_by("anonymous_id").agg(customer_id=first)
+
+
+def linked_numbers(snapshot: Snapshot) -> Numbers:
+    """By a number of the lake's, the number of the person: of a visitor, the customer they were first linked to."""
+    links = snapshot.links.filter(snapshot.links.visitor_number.notnull(), snapshot.links.customer_number.notnull())
+    told = snapshot.fetch(links.select("visitor_number", "customer_number"))
+    if len(pc.unique(told["visitor_number"])) < len(told):  # the lake adds a link only when it is told an earlier one
+        first = links.customer_number.first(order_by=[links.received_at, links.event_id])
+        told = snapshot.fetch(links.group_by("visitor_number").agg(customer_number=first))
+    most = snapshot.fetch(snapshot.people.number.max().name("most").as_table())["most"][0].as_py()
+    person: Numbers = np.arange((most or 0) + 1, dtype=np.int32)
+    person[told["visitor_number"].to_numpy()] = told["customer_number"].to_numpy()
+    return person
+
+
+def persons(snapshot: Snapshot, numbers: Numbers) -> pa.Array:
+    """`person` of each of these numbers, in their order."""
+    people = snapshot.people
+    if len(numbers) <= _FEW:
+        people = people.filter(among_numbers(people.number, numbers.tolist()))
+    known = snapshot.fetch(people.select("number", "person").order_by("number"))
+    return known["person"].combine_chunks().take(pa.array(np.searchsorted(known["number"].to_numpy(), numbers)))
 
 
 def latest_traits(traits: ir.Table) -> ir.Table:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from pipeline.questions.funnel import Funnel, all_journeys, measure
+from pipeline.questions.funnel import Funnel, Group, behind, measure, named
 from tests import funnels
 from tests.funnels import BERLIN, World
 from tests.oracle_funnel import FunnelOracle
@@ -51,8 +51,9 @@ def test_an_ordered_funnel_is_what_clickhouse_says(case: Asked) -> None:
             rules = FunnelOracle(world.events(), spec, now=world.now, zone=BERLIN)
             theirs = window_funnel(rules, Path(folder) / "events.parquet")
             answer = measure(lake.snapshot(), Funnel.parse(spec, now=world.now, zone=BERLIN))
-            rows = all_journeys(lake.snapshot(), answer).select(["person", "depth"]).to_pylist()
-            ours = {row["person"]: row["depth"] for row in rows}
+            places = behind(answer, Group("reached", 1))
+            entered = named(lake.snapshot(), answer, places)["person"].to_pylist()
+            ours = dict(zip(entered, answer.came.depth[places].tolist(), strict=True))
             for person in theirs.keys() | ours.keys():
                 told = f"\n{json.dumps(spec)}\n{person}: {funnels.told(rules.histories[person])}"
                 assert theirs.get(person) == ours.get(person), told

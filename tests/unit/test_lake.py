@@ -196,6 +196,52 @@ def test_a_new_field_becomes_a_column_of_an_old_lake(tmp_path: Path) -> None:
     assert {row["message_id"]: row["utm_term"] for row in rows(lake.snapshot(), "events")} == {"old": None, "new": "x"}
 
 
+def test_people_get_a_number_each_and_keep_it(tmp_path: Path) -> None:
+    first = [{"message_id": "a", "anonymous_id": "v1"}, {"message_id": "b", "customer_id": "k", "anonymous_id": "v2"}]
+    lake = make_lake(tmp_path, [*first, {"message_id": "c", "customer_id": "", "anonymous_id": "k"}])
+    more = [{"message_id": "d", "anonymous_id": "v1"}, {"message_id": "e", "customer_id": "new"}, {"message_id": "f"}]
+    add_events(lake, more, key="more")
+    snapshot = lake.snapshot()
+    number = {row["person"]: row["number"] for row in rows(snapshot, "people")}
+    assert number.keys() == {"a:v1", "a:v2", "c:k", "a:k", "c:new"}
+    assert len(set(number.values())) == len(number) == len(rows(snapshot, "people"))
+    assert {row["message_id"]: row["person_number"] for row in rows(snapshot, "events")} == {
+        **{"a": number["a:v1"], "b": number["c:k"], "c": number["a:k"]},
+        **{"d": number["a:v1"], "e": number["c:new"], "f": None},
+    }
+    links = [(row["visitor_number"], row["customer_number"]) for row in rows(snapshot, "links") if row["customer_id"]]
+    assert links == [(number["a:v2"], number["c:k"])]
+
+
+def test_an_older_lake_gets_its_people_numbered(tmp_path: Path) -> None:
+    told = [
+        {"message_id": "a", "anonymous_id": "v1"},
+        {"message_id": "b", "customer_id": "k", "anonymous_id": "v1"},
+        {"message_id": "c", "occurred_at": NOW - DAY},
+    ]
+    lake = make_lake(tmp_path, told)
+    with lake.engine.cursor() as cursor:  # back to version 1
+        for table, column in (("events", "person_number"), ("links", "visitor_number"), ("links", "customer_number")):
+            cursor.execute(f"ALTER TABLE lake.{table} DROP COLUMN {column}")
+        cursor.execute("DROP TABLE lake.people")
+        cursor.execute("DELETE FROM lake.migrations")
+        cursor.execute("INSERT INTO lake.migrations VALUES (1, now())")
+    lake.close()
+    lake = Lake.open(make_settings(tmp_path))
+    add_events(lake, [{"message_id": "d", "anonymous_id": "v2"}, {"message_id": "e", "customer_id": "k"}], key="more")
+    snapshot = lake.snapshot()
+    number = {row["person"]: row["number"] for row in rows(snapshot, "people")}
+    assert sorted(number.values()) == [1, 2, 3]
+    assert {row["message_id"]: row["person_number"] for row in rows(snapshot, "events")} == {
+        **{"a": number["a:v1"], "b": number["c:k"], "c": None, "d": number["a:v2"], "e": number["c:k"]}
+    }
+    assert [(row["visitor_number"], row["customer_number"]) for row in rows(snapshot, "links")] == [
+        (number["a:v1"], number["c:k"])
+    ]
+    lake.close()
+    assert Lake.open(make_settings(tmp_path)).snapshot().version == snapshot.version  # nothing is left to do
+
+
 def test_a_moved_data_folder_still_opens(tmp_path: Path) -> None:
     make_lake(tmp_path / "here", [{"message_id": "a"}]).close()
     (tmp_path / "here").rename(tmp_path / "it's there")

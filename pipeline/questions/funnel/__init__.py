@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from pipeline.questions.funnel.answer import Answer, Bin, Entered, Part, StepAnswer
 from pipeline.questions.funnel.file import people_csv
-from pipeline.questions.funnel.measure import all_journeys, measure
+from pipeline.questions.funnel.measure import measure
 from pipeline.questions.funnel.notes import notes
 from pipeline.questions.funnel.parts import rest
-from pipeline.questions.funnel.people import Group, Of, people
+from pipeline.questions.funnel.people import Group, Of, behind, named, people
 from pipeline.questions.funnel.spec import Exclusion, Funnel, Step
 
 __all__ = [
@@ -26,8 +26,9 @@ __all__ = [
     "Part",
     "Step",
     "StepAnswer",
-    "all_journeys",
+    "behind",
     "measure",
+    "named",
     "notes",
     "people",
     "people_csv",

@@ -1,26 +1,24 @@
-"""A funnel's answer: how many came how far, how long it took them, when they entered.
-
-Those who may be past the first step are known one by one (`travelled`), all others by their number (`begun`).
-"""
+"""A funnel's answer: how many came how far, how long it took them, when they entered."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pipeline.questions.functions import SECOND
+from pipeline.questions.funnel.considered import Flags, Numbers
 from pipeline.questions.funnel.spec import Funnel
+from pipeline.questions.ranges import clock_changes
 
 MOST_VALUES = 25  # of a breakdown; the rest are one
 _BINS = 20
 _EPOCH = date(1970, 1, 1)
-_Numbers = npt.NDArray[np.int64]
+_DAY = 86_400 * SECOND
+NEVER = np.iinfo(np.int64).max
 Seconds = npt.NDArray[np.float64]
 
 
@@ -70,20 +68,36 @@ class Bin:
     people: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Came:
+    """Everyone who entered, by number (`pipeline.questions.people.persons`): columns of one length.
+
+    `depth` is the step they came to, `unexcluded` without exclusions; `open` whether they may come further; `at` the
+    entry that counts, in microseconds; `value` its place in the answer's `values`. `later` has a row for each at the
+    places `far`, those past step 1, with the times of steps 2 to n, `NEVER` beyond their depth.
+    """
+
+    number: Numbers
+    depth: Numbers
+    unexcluded: Numbers
+    open: Flags
+    at: Numbers
+    value: Numbers
+    far: Numbers
+    later: Numbers
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+
 @dataclass(frozen=True)
 class Answer:
-    """Everything a funnel says of one snapshot (`version`).
-
-    `travelled` has a row per person who entered and may be past the first step: `person`, `depth`, `entry_event_id`,
-    `at_1` … `at_n` (null beyond the depth), `unexcluded` (the depth without exclusions), `open`, `breakdown` (of the
-    entry) and `day` (of the entry, as days since 1970 in the display zone). `begun` counts the others: `day`,
-    `open`, `breakdown`, `people`.
-    """
+    """Everything a funnel says of one snapshot (`version`): who `came`, and the `values` of the breakdown."""
 
     funnel: Funnel
     version: int
-    travelled: pa.Table
-    begun: pa.Table
+    came: Came
+    values: tuple[str | None, ...]
 
     @cached_property
     def steps(self) -> tuple[StepAnswer, ...]:
@@ -123,13 +137,16 @@ class Answer:
 
     def trend(self, *, weekly: bool = False) -> tuple[Entered, ...]:
         """By day of entry, or by week, the ones in between that nobody entered on included."""
-        entered, converted = self._by_day(weekly)
-        if not entered:
+        if not len(self.came):
             return ()
+        days = _weeks(self._days) if weekly else self._days
         step = 7 if weekly else 1
+        since = int(days.min())
+        places = (days - since) // step
+        converted = np.bincount(places[self._depth == len(self.funnel.steps)], minlength=int(places.max()) + 1)
         return tuple(
-            Entered(_EPOCH + timedelta(days=day), entered[day], converted[day])
-            for day in range(min(entered), max(entered) + 1, step)
+            Entered(_EPOCH + timedelta(days=since + step * number), int(entered), int(came))
+            for number, (entered, came) in enumerate(zip(np.bincount(places), converted, strict=True))
         )
 
     @cached_property
@@ -145,10 +162,34 @@ class Answer:
             parts.append(Part(None, tuple(map(sum, zip(*others, strict=True))), other=True))
         return tuple(parts)
 
+    def times(self, places: Numbers) -> Numbers:
+        """The times of all steps of those at these places in `came`, a column per step, `NEVER` beyond their depth."""
+        came = self.came
+        row = np.full(len(came), -1)
+        row[came.far] = np.arange(len(came.far))
+        row = row[places]
+        times = np.full((len(places), len(self.funnel.steps)), NEVER)
+        times[:, 0] = came.at[places]
+        times[row >= 0, 1:] = came.later[row[row >= 0]]
+        return times
+
+    @property
+    def _depth(self) -> Numbers:
+        return self.came.depth
+
     @cached_property
-    def _depth(self) -> _Numbers:
-        depth: _Numbers = self.travelled["depth"].to_numpy()
-        return depth
+    def _days(self) -> Numbers:
+        """The day of each entry in the display zone, in days since 1970."""
+        changes = clock_changes(*self.funnel.view.bounds(), self.funnel.view.zone)
+        which = np.searchsorted([change.since for change in changes[1:]], self.came.at, side="right")
+        days: Numbers = (self.came.at + np.array([change.offset for change in changes])[which]) // _DAY
+        return days
+
+    @cached_property
+    def _of_depth(self) -> Numbers:
+        """How many came to each depth and no further."""
+        counts: Numbers = np.bincount(self._depth, minlength=len(self.funnel.steps) + 1)
+        return counts
 
     def _step(self, number: int) -> StepAnswer:
         last = number == len(self.funnel.steps)
@@ -165,55 +206,39 @@ class Answer:
             median_seconds=_quantile(seconds, 0.5),
             p90_seconds=_quantile(seconds, 0.9),
             open=0 if last else self._open(number),
-            excluded=int(((self.travelled["unexcluded"].to_numpy() >= number) & (self._depth < number)).sum()),
+            excluded=int(((self.came.unexcluded >= number) & (self._depth < number)).sum()),
         )
 
     def _reached(self, number: int) -> int:
-        begun = _total(self.begun) if number == 1 else 0
-        return begun + int((self._depth >= number).sum())
+        return int(self._of_depth[number:].sum())
 
     def _open(self, number: int) -> int:
-        stopped = (self._depth == number) & self.travelled["open"].to_numpy()
-        return int(stopped.sum()) + (_total(self.begun.filter(self.begun["open"])) if number == 1 else 0)
+        return int(((self._depth == number) & self.came.open).sum())
 
     def _seconds(self, step: int, later: int) -> Seconds:
         """From one step to a later one, of each who reached that."""
-        came = self.travelled.filter(pa.array(self._depth >= later))
-        start, stop = (came[f"at_{number}"].cast(pa.int64()).to_numpy() for number in (step, later))
-        seconds: Seconds = (stop - start) / SECOND
+        came = self.came
+        stop = came.later[:, later - 2]
+        start = came.at[came.far] if step == 1 else came.later[:, step - 2]
+        reached = stop != NEVER
+        seconds: Seconds = (stop[reached] - start[reached]) / SECOND
         return seconds
 
-    def _by_day(self, weekly: bool) -> tuple[Counter[int], Counter[int]]:
-        """Who entered and who converted, by day of entry or its week's Monday."""
-        entered: Counter[int] = Counter()
-        converted: Counter[int] = Counter()
-        for day, people in zip(self.begun["day"].to_pylist(), self.begun["people"].to_pylist(), strict=True):
-            entered[_week(day) if weekly else day] += people
-        for day, depth in zip(self.travelled["day"].to_pylist(), self._depth.tolist(), strict=True):
-            entered[_week(day) if weekly else day] += 1
-            converted[_week(day) if weekly else day] += depth == len(self.funnel.steps)
-        return entered, converted
-
     def _by_value(self) -> dict[str | None, tuple[int, ...]]:
-        counts: dict[str | None, list[int]] = {}
-        none = [0] * len(self.funnel.steps)
-        for value, people in zip(self.begun["breakdown"].to_pylist(), self.begun["people"].to_pylist(), strict=True):
-            counts.setdefault(value, none.copy())[0] += people
-        for value, depth in zip(self.travelled["breakdown"].to_pylist(), self._depth.tolist(), strict=True):
-            of_value = counts.setdefault(value, none.copy())
-            for step in range(depth):
-                of_value[step] += 1
-        return {value: tuple(people) for value, people in counts.items()}
-
-
-def _total(begun: pa.Table) -> int:
-    return int(np.sum(begun["people"].to_numpy()))
+        """How many reached each step, of each value that somebody entered with."""
+        steps = len(self.funnel.steps)
+        width = steps + 1
+        counts = np.bincount(
+            self.came.value.astype(np.int64) * width + self._depth, minlength=len(self.values) * width
+        ).reshape(-1, width)
+        reached = counts[:, :0:-1].cumsum(axis=1)[:, ::-1]
+        return {value: tuple(people.tolist()) for value, people in zip(self.values, reached, strict=True) if people[0]}
 
 
 def _quantile(seconds: Seconds, share: float) -> float | None:
     return float(np.quantile(seconds, share)) if len(seconds) else None
 
 
-def _week(day: int) -> int:
-    """The Monday of a day's week; 1970 began on a Thursday."""
-    return day - (day + 3) % 7
+def _weeks(days: Numbers) -> Numbers:
+    """The Mondays of these days' weeks; 1970 began on a Thursday."""
+    return days - (days + 3) % 7

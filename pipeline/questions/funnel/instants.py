@@ -38,12 +38,12 @@ class Happened(NamedTuple):
 
 
 def in_order(events: Sequence[Happened], rules: Rules) -> tuple[int, ...]:
-    """The places of the sequence that counts, ordered or strict; empty without an entry."""
+    """The places of the sequence that counts, ordered or strict; empty when it has less than two steps."""
     entries = [place for place, event in enumerate(events) if event.steps & 1 and rules.start <= event.at < rules.stop]
     if rules.first_entry_only:
         entries = entries[:1]
     search = _Search(events, rules)
-    for depth in range(rules.steps, 0, -1):
+    for depth in range(rules.steps, 1, -1):
         for entry in entries:
             if search.complete([entry], depth, events[entry].at + rules.window, set()):
                 return tuple(search.found)

@@ -1,12 +1,13 @@
 """How far each person came: the one place where a funnel's rules are carried out ("Funnels" in docs/semantics.md).
 
-The rows of many people, sorted by person, time and event id, are worked on as whole columns. For a depth k the search
+The rows of many people, sorted by person and time, are worked on as whole columns. For a depth k the search
 goes backwards: an event of step k ends a sequence; an event of step j can be part of one when the first later event
 of step j+1 that can be is near enough. That next one is always the earliest possible, so the chain from an entry is
 the earliest possible, too, and the first entry whose chain ends within the window is the one that counts.
 
-What columns cannot say (different steps at one instant, one event for several steps in any order) is rare, and is
-searched person by person in `pipeline.questions.funnel.instants`.
+Events of one instant, which may fill steps in either order, lie in the order of the steps. What columns cannot say
+(one of them for several steps, and in any order any such event) is rare, and is searched person by person in
+`pipeline.questions.funnel.instants`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.questions.funnel.considered import Flags, Numbers
 from pipeline.questions.funnel.instants import Happened, Rules, any_order, in_order
-
-Numbers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 _NEVER = np.iinfo(np.int64).max
 NONE = -1
@@ -27,10 +25,9 @@ NONE = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Events of many people, sorted by person, time and event id; a person's rows lie together.
+    """Events of many people, in the order that `in_sequence` gives; a person's rows lie together.
 
-    `person` numbers people from 0 without gaps; `at` is in microseconds; bit j of `steps` says that the event matches
-    step j+1, bit x of `barred` that it matches exclusion x; `breaks` that it breaks a strict sequence.
+    `person` numbers people from 0 without gaps; the rest is as in `Events`.
     """
 
     person: Numbers
@@ -43,7 +40,9 @@ class Rows:
         return len(self.person)
 
     def take(self, chosen: Numbers | Flags) -> Rows:
-        """Those at these places, or those flagged."""
+        """Those at these places, which are in order, or those flagged; all of them are not copied."""
+        if len(chosen) == len(self) and (chosen.dtype != np.bool_ or chosen.all()):
+            return self
         return Rows(self.person[chosen], self.at[chosen], self.steps[chosen], self.barred[chosen], self.breaks[chosen])
 
 
@@ -59,7 +58,7 @@ class Journeys:
 
 
 def journeys(rows: Rows, people: int, rules: Rules) -> Journeys:
-    """The journeys of people 0 to `people` - 1."""
+    """The journeys of two steps or more of people 0 to `people` - 1; who came less far has a depth of 0 or 1."""
     found = Journeys(np.zeros(people, np.int64), np.full((people, rules.steps), NONE, np.int64))
     intricate = _intricate(rows, people, rules)
     plain = ~intricate[rows.person]
@@ -78,24 +77,27 @@ def _intricate(rows: Rows, people: int, rules: Rules) -> Flags:
     if rules.order == "any":
         intricate[rows.person[(rows.steps & (rows.steps - 1)) != 0]] = True
         return intricate
-    _mark_instants(intricate, rows.take(matched))
+    together = rows.take(matched)
+    several = together.steps & (together.steps - 1) != 0
+    _mark_instants(intricate, together, several[1:] | several[:-1])
     if any(before - after > 1 for _, after, before in rules.exclusions):
         # One instant's exclusion and step: it lies between the steps around, yet between no two that follow.
         both = rows.take(matched | (rows.barred != 0))
-        _mark_instants(intricate, replace(both, steps=np.where(both.barred != 0, -both.steps - 1, both.steps)))
+        apart = np.where(both.barred != 0, -1 - both.steps.astype(np.int64), both.steps)
+        _mark_instants(intricate, replace(both, steps=apart), True)
         intricate[rows.person[matched & (rows.barred != 0)]] = True
     return intricate
 
 
-def _mark_instants(marked: Flags, rows: Rows) -> None:
-    """Mark people with events of one instant that match different steps."""
+def _mark_instants(marked: Flags, rows: Rows, where: Flags | bool) -> None:
+    """Mark people with two events in a row of one instant that match different steps, of those pairs `where` holds."""
     together = (rows.person[1:] == rows.person[:-1]) & (rows.at[1:] == rows.at[:-1])
-    marked[rows.person[1:][together & (rows.steps[1:] != rows.steps[:-1])]] = True
+    marked[rows.person[1:][together & where & (rows.steps[1:] != rows.steps[:-1])]] = True
 
 
 def _ordered(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None:
-    """Ordered and strict, for the rows at `places`, from the deepest depth to the first, who is found drops out."""
-    for depth in range(rules.steps, 0, -1):
+    """Ordered and strict, for the rows at `places`, from the deepest depth to the second: who is found drops out."""
+    for depth in range(rules.steps, 1, -1):
         places = places[found.depth[rows.person[places]] == 0]
         if not len(places):
             return

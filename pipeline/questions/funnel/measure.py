@@ -2,94 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from itertools import chain, pairwise
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
-from pipeline.questions.functions import SECOND
-from pipeline.questions.funnel.answer import Answer
-from pipeline.questions.funnel.considered import beginners, considered, later_people, travellers
+from pipeline.questions.funnel.answer import NEVER, Answer, Came
+from pipeline.questions.funnel.considered import Considered, Events, Numbers, together
+from pipeline.questions.funnel.crowd import Crowd, begins, travelled
 from pipeline.questions.funnel.instants import Rules
-from pipeline.questions.funnel.journeys import NONE, Flags, Rows, entries, journeys
+from pipeline.questions.funnel.journeys import NONE, Rows, journeys
+from pipeline.questions.funnel.sequence import in_sequence
 from pipeline.questions.funnel.spec import Funnel
-from pipeline.questions.ranges import clock_changes, microseconds_of
+from pipeline.questions.matching import instant
+from pipeline.questions.ranges import Bounds, microseconds_of
 from pipeline.questions.snapshot import Snapshot
 
-_TIME = pa.timestamp("us", tz="UTC")
-_DAY = 86_400 * SECOND
-_Numbers = npt.NDArray[np.int64]
+_ROWS = 500_000  # events whose journeys are searched at once, and so the memory that takes
+_THREADS = min(4, os.cpu_count() or 1)
+_LATELY = timedelta(days=2)  # where the newest event is looked for first
 
 
 def measure(snapshot: Snapshot, funnel: Funnel) -> Answer:
     """The funnel's answer at this snapshot, exact. Raises `LakeError`, `SnapshotGone`."""
-    events = considered(snapshot, funnel)
-    people = later_people(snapshot, events, funnel)
-    newest = _newest(snapshot)
-    # Without a breakdown nobody asks which entry is the first.
-    begun = beginners(snapshot, events, funnel, people, named=funnel.breakdown is not None)
+    considered = Considered(snapshot, funnel)
+    rules = _rules(funnel)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        newest = _newest(snapshot, funnel)
+        events, crowd = _read(considered, rules, newest, threads)
+        came = _entered(crowd, rules, newest)
+        if considered.values is not None:
+            firsts = _first_values(considered, chain.from_iterable(events), crowd, rules)
+            came.value[:] = considered.values.codes(firsts[came.number])
+        travellers = together(list(threads.map(partial(travelled, spans=crowd.spans(rules)), events)))
+        del events  # the most of what is held
+        far = _Far.together(list(threads.map(partial(_searched, considered, rules), _groups(travellers))))
     return Answer(
         funnel=funnel,
         version=snapshot.version,
-        travelled=_travelled(snapshot.fetch(travellers(snapshot, events, people)), funnel, newest),
-        begun=snapshot.fetch(_counted(begun, funnel, newest)),
+        came=_told(came, far, considered),
+        values=(None,) if considered.values is None else considered.values.texts,
     )
 
 
-def all_journeys(snapshot: Snapshot, answer: Answer) -> pa.Table:
-    """Everyone who entered, with the columns of `answer.travelled`."""
-    events = considered(snapshot, answer.funnel)
-    others = later_people(snapshot, events, answer.funnel)
-    found = beginners(snapshot, events, answer.funnel, others)
-    begun = snapshot.fetch(_one_by_one(found, answer.funnel, _newest(snapshot)))
-    return pa.concat_tables([answer.travelled, begun.cast(answer.travelled.schema)])
+def _read(
+    considered: Considered, rules: Rules, newest: int, threads: ThreadPoolExecutor
+) -> tuple[list[list[Events]], Crowd]:
+    """All events, and their crowd. The engine hands rows over by one thread only: each stretch of time has its own."""
 
+    def read(stretch: Bounds) -> tuple[list[Events], Crowd]:
+        events = considered.events(stretch)
+        return events, Crowd.of(events, rules, newest)
 
-def _newest(snapshot: Snapshot) -> int:
-    """The time of the newest event of the whole lake, in microseconds: windows that end later are open."""
-    newest = snapshot.fetch(snapshot.events.occurred_at.max().name("newest").as_table())["newest"][0].as_py()
-    return 0 if newest is None else microseconds_of(newest)
-
-
-def _travelled(events: pa.Table, funnel: Funnel, newest: int) -> pa.Table:
-    people = events["person"].combine_chunks().dictionary_encode()
-    rows = Rows(
-        person=people.indices.to_numpy().astype(np.int64),
-        at=events["at"].to_numpy().astype(np.int64),
-        steps=events["steps"].to_numpy().astype(np.int64),
-        barred=events["barred"].to_numpy().astype(np.int64),
-        breaks=events["breaks"].to_numpy(zero_copy_only=False).astype(np.bool_)
-        if len(events)
-        else np.empty(0, np.bool_),
-    )
-    rules = _rules(funnel)
-    count = len(people.dictionary)
-    found = journeys(rows, count, rules)
-    free = journeys(rows, count, replace(rules, exclusions=())) if rules.exclusions else found
-    entered = np.flatnonzero(found.depth)
-    sequence = found.sequence[entered]
-    at = np.where(sequence == NONE, 0, rows.at[np.maximum(sequence, 0)]) if len(rows) else sequence
-    times = {
-        f"at_{step + 1}": pa.array(at[:, step], pa.int64(), mask=sequence[:, step] == NONE).cast(_TIME)
-        for step in range(rules.steps)
-    }
-    entry = pa.array(sequence[:, 0])
-    return pa.table(
-        {
-            "person": people.dictionary.take(pa.array(entered)),
-            "depth": found.depth[entered],
-            "entry_event_id": events["event_id"].cast(pa.string()).take(entry),
-            **times,
-            "unexcluded": free.depth[entered],
-            "open": _open(rows, rules, count, newest)[entered] & (found.depth[entered] < rules.steps),
-            "breakdown": events["value"].cast(pa.string()).take(entry),
-            "day": _days(at[:, 0], funnel),
-        }
-    )
+    found = list(threads.map(read, considered.stretches(_THREADS)))
+    return [events for events, _ in found], Crowd.together(crowd for _, crowd in found)
 
 
 def _rules(funnel: Funnel) -> Rules:
@@ -105,55 +76,101 @@ def _rules(funnel: Funnel) -> Rules:
     )
 
 
-def _open(rows: Rows, rules: Rules, people: int, newest: int) -> Flags:
-    """Whose latest entry's window has not ended; with the first entry only, no other can still convert."""
-    found = entries(rows, rules)
-    latest = np.full(people, np.iinfo(np.int64).min // 2)
-    np.maximum.at(latest, rows.person[found], rows.at[found])
-    flags: Flags = latest + rules.window > newest
-    return flags
+def _newest(snapshot: Snapshot, funnel: Funnel) -> int:
+    """The time of the newest event of the whole lake, in microseconds: windows that end later are open."""
+    events = snapshot.events
+    for some in (events.filter(events.occurred_at >= instant(funnel.view.now - _LATELY)), events):
+        newest = snapshot.fetch(some.occurred_at.max().name("newest").as_table())["newest"][0].as_py()
+        if newest is not None:
+            return microseconds_of(newest)
+    return 0
 
 
-def _counted(begun: ir.Table, funnel: Funnel, newest: int) -> ir.Table:
-    """The beginners by day, openness and breakdown."""
-    value = ibis.null("string") if funnel.breakdown is None else begun.value
-    keys = {"day": _day(begun.at, funnel), "open": _is_open(begun, funnel, newest), "breakdown": value}
-    return begun.group_by(**keys).agg(people=begun.count())
-
-
-def _one_by_one(begun: ir.Table, funnel: Funnel, newest: int) -> ir.Table:
-    times = {f"at_{step}": ibis.null("timestamp('UTC')") for step in range(2, len(funnel.steps) + 1)}
-    return begun.select(
-        "person",
-        depth=ibis.literal(1).cast("int64"),
-        entry_event_id=begun.event_id.cast("string"),
-        at_1=begun.occurred_at,
-        **times,
-        unexcluded=ibis.literal(1).cast("int64"),
-        open=_is_open(begun, funnel, newest),
-        breakdown=begun.value,
-        day=_day(begun.at, funnel),
+def _entered(crowd: Crowd, rules: Rules, newest: int) -> Came:
+    """Everyone who entered, as if nobody had gone on."""
+    people = crowd.entered()
+    # With the first entry only, no other can still convert.
+    late = crowd.first + rules.window > newest if rules.first_entry_only else crowd.late
+    return Came(
+        number=people.astype(np.int32),
+        depth=np.ones(len(people), np.int8),
+        unexcluded=np.ones(len(people), np.int8),
+        open=late[people],
+        at=crowd.first[people],
+        value=np.zeros(len(people), np.int32),
+        far=np.empty(0, np.int64),
+        later=np.empty((0, rules.steps - 1), np.int64),
     )
 
 
-def _is_open(begun: ir.Table, funnel: Funnel, newest: int) -> ir.BooleanValue:
-    """As `_open`, of those the engine counts."""
-    latest = begun.at if funnel.first_entry_only else begun.latest
-    return latest + funnel.window // timedelta(microseconds=1) > newest
+def _first_values(considered: Considered, events: Iterable[Events], crowd: Crowd, rules: Rules) -> Numbers:
+    """By person, the value of their first entry."""
+    firsts = together([some.take(np.flatnonzero(some.at == crowd.first[some.person])) for some in events])
+    values = np.zeros(firsts.people, firsts.value.dtype)
+    values[firsts.person] = firsts.value
+    several = np.bincount(firsts.person, minlength=firsts.people) > 1
+    at_once = firsts.take(np.flatnonzero(several[firsts.person]))
+    at_once = in_sequence(considered, at_once, any_order=rules.order == "any")
+    begun = at_once.take(np.flatnonzero(begins(at_once, rules))[::-1])  # the first of each is written last
+    values[begun.person] = begun.value
+    return values
 
 
-def _day(at: ir.IntegerValue, funnel: Funnel) -> ir.IntegerValue:
-    """The day of the display zone, in days since 1970."""
-    first, *changes = clock_changes(*funnel.view.bounds(), funnel.view.zone)
-    local = at + first.offset
-    for change in changes:
-        local = ibis.cases((at >= change.since, at + change.offset), else_=local)
-    return local // _DAY
+@dataclass(frozen=True, slots=True, eq=False)
+class _Far:
+    """Those who came past the first step, or would have but for an exclusion."""
+
+    number: Numbers
+    depth: Numbers
+    unexcluded: Numbers
+    at: Numbers  # of each step, `NEVER` beyond the depth
+    value: Numbers
+
+    @classmethod
+    def together(cls, parts: Sequence[_Far]) -> _Far:
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
 
-def _days(at: _Numbers, funnel: Funnel) -> _Numbers:
-    """As `_day`, of times that have left the engine."""
-    changes = clock_changes(*funnel.view.bounds(), funnel.view.zone)
-    which = np.searchsorted([change.since for change in changes[1:]], at, side="right")
-    days: _Numbers = (at + np.array([change.offset for change in changes])[which]) // _DAY
-    return days
+def _groups(events: Events) -> Iterator[Events]:
+    """The events of some people after those of others, by their numbers; at least once."""
+    upto = np.bincount(events.person, minlength=events.people).cumsum()
+    wanted = np.arange(_ROWS, len(events), _ROWS)
+    edges = [0, *np.unique(np.searchsorted(upto, wanted) + 1).tolist(), events.people]
+    for first, beyond in pairwise(edges):
+        yield events.take(np.flatnonzero((events.person >= first) & (events.person < beyond)))
+
+
+def _searched(considered: Considered, rules: Rules, events: Events) -> _Far:
+    events = in_sequence(considered, events, any_order=rules.order == "any")
+    firsts = np.flatnonzero(np.append(True, events.person[1:] != events.person[:-1])[: len(events)])
+    rows = Rows(
+        person=np.repeat(np.arange(len(firsts)), np.diff(firsts, append=len(events))),
+        at=events.at,
+        steps=events.steps,
+        barred=events.barred,
+        breaks=events.breaks,
+    )
+    found = journeys(rows, len(firsts), rules)
+    free = journeys(rows, len(firsts), replace(rules, exclusions=())) if rules.exclusions else found
+    far = np.flatnonzero(free.depth > 1)
+    sequence = found.sequence[far]
+    return _Far(
+        number=events.person[firsts[far]],
+        depth=np.maximum(found.depth[far], 1),
+        unexcluded=free.depth[far],
+        at=np.where(sequence == NONE, NEVER, events.at[sequence]) if len(far) else sequence,
+        value=events.value[sequence[:, 0]],
+    )
+
+
+def _told(came: Came, far: _Far, considered: Considered) -> Came:
+    """With how far they came who came far."""
+    places = np.searchsorted(came.number, far.number)
+    came.depth[places], came.unexcluded[places] = far.depth, far.unexcluded
+    beyond = np.flatnonzero(far.depth > 1)
+    places = places[beyond]
+    came.at[places] = far.at[beyond, 0]
+    if considered.values is not None:
+        came.value[places] = considered.values.codes(far.value[beyond])
+    came.open[came.depth == far.at.shape[1]] = False
+    return replace(came, far=places, later=far.at[beyond, 1:])

@@ -6,17 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import Literal, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import QuestionError
 from pipeline.questions.functions import among
-from pipeline.questions.funnel.answer import Answer
-from pipeline.questions.funnel.measure import all_journeys
-from pipeline.questions.people import CUSTOMER, latest_traits
+from pipeline.questions.funnel.answer import NEVER, Answer
+from pipeline.questions.funnel.considered import Flags, Numbers
+from pipeline.questions.people import CUSTOMER, latest_traits, persons
 from pipeline.questions.snapshot import Snapshot
 
 _SPELT = re.compile(r"(reached|dropped):([0-9]{1,2})|converted")
+_TIME = pa.timestamp("us", tz="UTC")
 _FEW = 5_000  # customers to look up by name; of more, all names are read
 
 
@@ -48,9 +50,10 @@ class Group:
             )
         return cls(kind, step)
 
-    def holds(self, depth: pa.ChunkedArray) -> pa.ChunkedArray:
+    def holds(self, depth: Numbers) -> Flags:
         """Which depths are in the group."""
-        return pc.equal(depth, self.step) if self.kind == "dropped" else pc.greater_equal(depth, self.step)
+        flags: Flags = depth == self.step if self.kind == "dropped" else depth >= self.step
+        return flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +71,47 @@ def people(snapshot: Snapshot, answer: Answer, group: Group | str, of: Of | None
     """
     if isinstance(group, str):
         group = Group.parse(group, len(answer.funnel.steps))
-    # Only the first step's people are more than those who travelled.
-    found = all_journeys(snapshot, answer) if group.step == 1 else answer.travelled
-    found = found.filter(group.holds(found["depth"]))
+    return named(snapshot, answer, behind(answer, group, of))
+
+
+def behind(answer: Answer, group: Group, of: Of | None = None) -> Numbers:
+    """Their places in `answer.came`, in the order of `people`."""
+    chosen = group.holds(answer.came.depth)
     if of is not None:
-        found = found.filter(_is_of(found["breakdown"], of))
-    found = found.sort_by([("at_1", "ascending"), ("person", "ascending")])
-    customer = pc.if_else(
-        pc.starts_with(found["person"], CUSTOMER), pc.utf8_slice_codeunits(found["person"], len(CUSTOMER)), None
-    )
-    times = [f"at_{step}" for step in range(1, len(answer.funnel.steps) + 1)]
-    named = pa.table(
-        {"person": found["person"], "customer_id": customer, "place": pa.array(range(len(found)), pa.int64())}
-    )
-    named = named.join(_names(snapshot, customer), "customer_id", join_type="left outer").sort_by("place")
+        chosen &= _are_of(answer, of)
+    places = np.flatnonzero(chosen)
+    return places[np.argsort(answer.came.at[places], kind="stable")]
+
+
+def named(snapshot: Snapshot, answer: Answer, places: Numbers) -> pa.Table:
+    """The people at these places in `answer.came`, as `people` gives them."""
+    person = persons(snapshot, answer.came.number[places])
+    customer = pc.if_else(pc.starts_with(person, CUSTOMER), pc.utf8_slice_codeunits(person, len(CUSTOMER)), None)
+    traits = _traits(snapshot, customer)
+    row = pc.index_in(customer, traits["customer_id"].combine_chunks(), skip_nulls=True)
+    times = answer.times(places)
     return pa.table(
         {
-            **{name: named[name] for name in ("person", "customer_id", "name", "email")},
-            **{name: found[name] for name in times},
+            "person": person,
+            "customer_id": customer,
+            "name": traits["name"].combine_chunks().take(row),
+            "email": traits["email"].combine_chunks().take(row),
+            **{
+                f"at_{step + 1}": pa.array(times[:, step], pa.int64(), mask=times[:, step] == NEVER).cast(_TIME)
+                for step in range(times.shape[1])
+            },
         }
     )
 
 
-def _is_of(values: pa.ChunkedArray, of: Of) -> pa.ChunkedArray:
-    if of.but is not None:
-        return pc.invert(pc.is_in(values, pa.array(of.but, pa.string())))
-    return pc.is_in(values, pa.array([of.value], pa.string()))
+def _are_of(answer: Answer, of: Of) -> Flags:
+    values = set(of.but) if of.but is not None else {of.value}
+    codes = [code for code, value in enumerate(answer.values) if value in values]
+    flags: Flags = np.isin(answer.came.value, codes, invert=of.but is not None)
+    return flags
 
 
-def _names(snapshot: Snapshot, customers: pa.ChunkedArray) -> pa.Table:
+def _traits(snapshot: Snapshot, customers: pa.Array) -> pa.Table:
     known = customers.drop_null().unique()
     traits = snapshot.traits
     if len(known) <= _FEW:
