@@ -161,7 +161,7 @@ def _people_asked(query: str) -> tuple[Iterator[bytes], str]:
     behind = behind_of(funnel, given.get("people", ""), given.get("of"))
     snapshot = product().lake.snapshot(int(pinned_to))
     answer = answers.measured(snapshot, funnel).result().answer
-    return people_csv(answers.listed(snapshot, answer, behind).result()), people_name(behind)
+    return people_csv(answers.everybody(snapshot, answer, behind)), people_name(behind)
 
 
 ROUTES = [

@@ -21,8 +21,7 @@ from starlette.applications import Starlette
 from starlette.types import Message
 
 from pages.parts import download
-from pages.parts.funnels import chart, compare, edit, tables, wording
-from pages.parts.funnels import people as listed_people
+from pages.parts.funnels import answers, chart, compare, edit, tables, wording
 from pages.parts.funnels.address import OTHER, Asked
 from pages.parts.funnels.templates import TEMPLATES
 from pipeline.errors import QuestionError
@@ -255,7 +254,7 @@ def test_a_link_to_activity_is_given_only_where_it_is_those_events(
     open_funnel: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Values of one field are alternatives in a view, but the funnel's and a step's filters must both hold."""
-    monkeypatch.setattr(listed_people, "MOST_LINKED", 0)
+    monkeypatch.setattr(answers, "MOST_LINKED", 0)
 
     def labels(spec: dict[str, Any]) -> list[str]:
         return [link["label"][:9] for link in open_funnel(spec, "people=reached:1").given("people_links")["links"]]

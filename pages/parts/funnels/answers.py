@@ -22,12 +22,14 @@ from pages.parts.funnels import wording
 from pages.parts.funnels.address import Behind, canonical, pinned
 from pages.parts.serving import clock, product
 from pipeline.lake import Snapshot
-from pipeline.questions.funnel import Answer, Funnel, Of, measure, notes, people, rest
+from pipeline.questions.funnel import Answer, Funnel, Of, behind, measure, named, notes, people, rest
 
 T = TypeVar("T")
 Key = tuple[str, ...]
 
-_ANSWERS, _LISTS = 12, 6  # kept at once; each holds a row per person
+_ANSWERS, _LISTS = 12, 24  # kept at once; an answer holds a row per person
+ROWS = 50  # people of a page
+MOST_LINKED = 100  # people named in one address
 _THREADS = 2
 _LOOK = 0.12  # seconds between two looks at whether an answer is there
 
@@ -61,8 +63,20 @@ class Measured:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of the people behind a number: `count` of all of them, `rows` of the page as `people` gives them.
+    `persons` names all of them where they are few enough for one address."""
+
+    count: int
+    page: int
+    last: int
+    rows: pa.Table
+    persons: tuple[str, ...] = ()
+
+
 _MEASURED: Kept[Measured] = Kept(_ANSWERS)
-_PEOPLE: Kept[pa.Table] = Kept(_LISTS)
+_PEOPLE: Kept[Listed] = Kept(_LISTS)
 
 
 def measured(snapshot: Snapshot, funnel: Funnel) -> Future[Measured]:
@@ -74,12 +88,27 @@ def _measure(snapshot: Snapshot, text: str, funnel: Funnel) -> Measured:
     return Measured(answer, notes(snapshot, answer, wording.step))
 
 
-def listed(snapshot: Snapshot, answer: Answer, behind: Behind) -> Future[pa.Table]:
-    """Everybody in a group of the answer, as `pipeline.questions.funnel.people` gives them."""
-    who = json.dumps([behind.text(), behind.narrowed, behind.value, behind.other])
-    return _PEOPLE.ask(
-        (*_key(snapshot, answer.funnel), who), partial(people, snapshot, answer, behind.group, of(answer, behind))
-    )
+def listed(snapshot: Snapshot, answer: Answer, behind: Behind) -> Future[Listed]:
+    """How many people are in a group of the answer, and those of a page of them by name."""
+    who = json.dumps([behind.text(), behind.narrowed, behind.value, behind.other, behind.page])
+    return _PEOPLE.ask((*_key(snapshot, answer.funnel), who), partial(_list, snapshot, answer, behind))
+
+
+def _list(snapshot: Snapshot, answer: Answer, asked: Behind) -> Listed:
+    places = behind(answer, asked.group, of(answer, asked))
+    last = max(1, -(-len(places) // ROWS))
+    page = min(asked.page, last)
+    shown = slice((page - 1) * ROWS, page * ROWS)
+    if len(places) > MOST_LINKED:
+        return Listed(len(places), page, last, rows=named(snapshot, answer, places[shown]))
+    everybody = named(snapshot, answer, places)
+    rows = everybody.slice(shown.start, ROWS)
+    return Listed(len(places), page, last, rows=rows, persons=tuple(everybody["person"].to_pylist()))
+
+
+def everybody(snapshot: Snapshot, answer: Answer, behind: Behind) -> pa.Table:
+    """All people in a group of the answer, for a file."""
+    return people(snapshot, answer, behind.group, of(answer, behind))
 
 
 def of(answer: Answer, behind: Behind) -> Of | None:

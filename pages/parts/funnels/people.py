@@ -18,6 +18,7 @@ from pages.parts.component import mount
 from pages.parts.figures import Column, table
 from pages.parts.funnels import answers, wording
 from pages.parts.funnels.address import Asked, Behind, alternatives, listed
+from pages.parts.funnels.answers import Listed
 from pages.parts.funnels.how import how
 from pages.parts.serving import Moment
 from pipeline.event import Op
@@ -26,8 +27,6 @@ from pipeline.questions.funnel import Answer
 from pipeline.questions.ranges import Instants
 from pipeline.questions.view import View
 
-ROWS = 50
-MOST_LINKED = 100  # people named in one address
 _HEIGHT = "430px"
 _PAGES_PX = 380  # left to its content's width, Streamlit shows two or three pages as `1` or `1 … 3`
 _HEAD = 30  # characters of a step's name above a column
@@ -43,25 +42,23 @@ def draw_people(
     slot = st.empty()
     found = answers.awaited(lambda: answers.listed(now.snapshot, answer, behind), lambda: slot.skeleton(height=430))
     slot.empty()
-    last = max(1, -(-len(found) // ROWS))
-    page = min(behind.page, last)
     with st.container(key="people", border=True):
         _head(asked, behind, answer, found, now, go, among)
-        _rows(found, answer, page)
-        if last > 1:
-            _foot(asked, behind, page, last, len(found), go)
+        _rows(found.rows, answer)
+        if found.last > 1:
+            _foot(asked, behind, found, go)
 
 
 def _head(
-    asked: Asked, behind: Behind, answer: Answer, found: pa.Table, now: Moment, go: Callable[[Asked], None], among: str
+    asked: Asked, behind: Behind, answer: Answer, found: Listed, now: Moment, go: Callable[[Asked], None], among: str
 ) -> None:
-    count = len(found)
+    count = found.count
     group = wording.group(answer, behind) + (f" · {among}" if among else "")
     with st.container(horizontal=True, vertical_alignment="center", key="people_head"):
         said = f"<b>{wording.people(count)}</b><span>{escape(group)}</span>"
         st.html(f'<div class="headline people">{said}</div>', width="stretch")
         how("people", answer.funnel, now.snapshot.version, "people", behind)
-        events = _their_events(found, answer) if count <= MOST_LINKED else _step_events(answer, behind)
+        events = _their_events(found.persons, answer) if found.persons else _step_events(answer, behind)
         links = [events, _file(answer, behind, count)] if count else []
         shown = json.dumps(listed(replace(behind, page=1)))
         data = {"links": [link for link in links if link], "reveal": shown}
@@ -77,10 +74,10 @@ def _file(answer: Answer, behind: Behind, count: int) -> dict[str, Any]:
     return {"label": label, "href": href, "file": download.people_name(behind), "icon": "download"}
 
 
-def _their_events(found: pa.Table, answer: Answer) -> dict[str, Any]:
+def _their_events(persons: Sequence[str], answer: Answer) -> dict[str, Any]:
     """Few enough people to be named in an address: exactly their events."""
     title = "Opens Activity on everything that these people did in the funnel’s time."
-    href = f"./?{_own(found['person'].to_pylist(), answer).query()}"
+    href = f"./?{_own(persons, answer).query()}"
     return {"label": "Their events", "href": href, "title": title, "icon": "out"}
 
 
@@ -114,7 +111,7 @@ def _during(answer: Answer) -> View:
     return View(view.now, view.zone, Instants(start, min(stop + answer.funnel.window, view.now)))
 
 
-def _rows(found: pa.Table, answer: Answer, page: int) -> None:
+def _rows(found: pa.Table, answer: Answer) -> None:
     view = answer.funnel.view
     names = wording.steps(answer)
     columns: list[Column] = [("Customer", "link"), ("Name", "name"), ("Email", "email")]
@@ -129,7 +126,7 @@ def _rows(found: pa.Table, answer: Answer, page: int) -> None:
             *(_time(row[name], view) for name in times),
             {"text": "Show", "href": f"./?{_own([row['person']], answer).query()}"},
         ]
-        for row in found.slice((page - 1) * ROWS, ROWS).to_pylist()
+        for row in found.to_pylist()
     ]
     table(columns, rows, key="people_table", label="People", empty="Nobody is behind this number.", height=_HEIGHT)
     st.html(f'<div class="rows">Times in {escape(view.zone.key)}</div>')
@@ -157,14 +154,14 @@ def _time(at: datetime | None, view: View) -> str | None:
     return None if at is None else words.short_time(at, view)
 
 
-def _foot(asked: Asked, behind: Behind, page: int, last: int, count: int, go: Callable[[Asked], None]) -> None:
-    st.session_state["people_page"] = page
+def _foot(asked: Asked, behind: Behind, found: Listed, go: Callable[[Asked], None]) -> None:
+    st.session_state["people_page"] = found.page
 
     def chosen() -> None:
         go(replace(asked, behind=replace(behind, page=st.session_state["people_page"])))
 
-    first = (page - 1) * ROWS
+    first = (found.page - 1) * answers.ROWS
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="foot"):
-        shown = f"People {first + 1:,}–{min(count, first + ROWS):,} of {count:,}"
+        shown = f"People {first + 1:,}–{first + len(found.rows):,} of {found.count:,}"
         st.html(f'<div class="rows">{shown}</div>', width="content")
-        st.pagination(last, key="people_page", max_visible_pages=7, width=_PAGES_PX, on_change=chosen)
+        st.pagination(found.last, key="people_page", max_visible_pages=7, width=_PAGES_PX, on_change=chosen)
