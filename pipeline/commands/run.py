@@ -104,10 +104,14 @@ class Scheduler:
 
     def _maintain(self, now: datetime) -> None:
         if self._unmerged >= self._settings.merge_every:
-            maintain.merge(self._lake)
+            with self.state.upkeep.running("merge", _now) as said:
+                maintain.merge(self._lake)
+                said(f"small files of {self._unmerged:,} batches merged")
             self._unmerged = 0
         if self._expired_at is None or now - self._expired_at >= EXPIRE_EVERY:
-            maintain.expire(self._lake, now, self._settings.expire_hours)
+            with self.state.upkeep.running("expire", _now) as said:
+                maintain.expire(self._lake, now, self._settings.expire_hours)
+                said(f"snapshots older than {self._settings.expire_hours} h removed")
             self._expired_at = now
 
     def close(self) -> None:

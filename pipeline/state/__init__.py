@@ -1,6 +1,6 @@
 """The state database: what is neither an event nor derived from one, kept apart from the lake.
 
-The pipeline’s heartbeat, the write keys of those who may send events, and saved funnels.
+The pipeline’s heartbeat and lag, the lake’s upkeep, the write keys of those who may send events, and saved funnels.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pipeline.state.database import open_database
 from pipeline.state.funnels import Funnels, SavedFunnel
 from pipeline.state.heartbeat import Freshness, Health, Heartbeat, Poll
 from pipeline.state.keys import KINDS, Keys, Kind, NewKey, WriteKey, hash_of, origin_of
+from pipeline.state.lags import Lag, Lags
+from pipeline.state.upkeep import Run, Upkeep
 
 __all__ = [
     "KINDS",
@@ -19,10 +21,14 @@ __all__ = [
     "Health",
     "Keys",
     "Kind",
+    "Lag",
+    "Lags",
     "NewKey",
     "Poll",
+    "Run",
     "SavedFunnel",
     "State",
+    "Upkeep",
     "WriteKey",
     "hash_of",
     "origin_of",
@@ -37,3 +43,5 @@ class State(Heartbeat):
         super().__init__(engine)
         self.keys = Keys(engine)
         self.funnels = Funnels(engine)
+        self.lags = Lags(engine)
+        self.upkeep = Upkeep(engine)
