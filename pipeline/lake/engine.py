@@ -27,7 +27,7 @@ class Engine:
     """
 
     def __init__(self, folder: Path, *, memory_mb: int, threads: int | None = None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._config: dict[str, str | int | bool | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -43,13 +43,13 @@ class Engine:
         self._con = self._open()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         with translated():
             con = duckdb.connect(config=self._config)
             _set_session(con)
             for name in ("ducklake", "sqlite_scanner"):
                 _load_extension(con, name)
-            catalog, files = (_quoted(self._folder / name) for name in (CATALOG, "files"))
+            catalog, files = (_quoted(self.folder / name) for name in (CATALOG, "files"))
             con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
             return con
 
