@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     merge_every: int = Field(40, ge=1, description="Batches between two merges of small files.")
     expire_hours: int = Field(24, ge=1, description="How long old snapshots, and links to them, stay readable.")
     late_after: int = Field(180, ge=10, description="Seconds after which a page says that the data is behind.")
+    log: Literal["auto", "text", "json"] = Field(
+        "auto", description="How `run` tells of batches: `text`, `json` (one line each), or text to a terminal only."
+    )
     port: int = Field(8501, ge=1, le=65535, description="The port `make run` serves on.")
     mount_collector: bool = Field(
         False, description="Serve the collector on the dashboard's port, too; `make run` turns it on."
