@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     log: Literal["auto", "text", "json"] = Field(
         "auto", description="How `run` tells of batches: `text`, `json` (one line each), or text to a terminal only."
     )
+    metrics_address: str | None = Field(
+        None, description="Where `run` serves `/metrics` for Prometheus, such as `127.0.0.1:9108`. Default: nowhere."
+    )
     port: int = Field(8501, ge=1, le=65535, description="The port `make run` serves on.")
     mount_collector: bool = Field(
         False, description="Serve the collector on the dashboard's port, too; `make run` turns it on."
@@ -183,6 +186,14 @@ class Settings(BaseSettings):
         if value is not None and (not value.startswith(("http://", "https://")) or set(value) & set(" ?#\"'<>")):
             raise ValueError("needs an http(s) address without a query, such as https://events.example.com")
         return None if value is None else value.rstrip("/")
+
+    @field_validator("metrics_address")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        host, _, port = (value or "").rpartition(":")
+        if value is not None and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError(f"{value!r} is no address with a port, such as 127.0.0.1:9108")
+        return value
 
     @field_validator("customer_url")
     @classmethod
