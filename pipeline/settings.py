@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     metrics_address: str | None = Field(
         None, description="Where `run` serves `/metrics` for Prometheus, such as `127.0.0.1:9108`. Default: nowhere."
     )
+    alert_url: SecretStr | None = Field(
+        None, description="A webhook that is told when the data is late, much is rejected, or the ledger is wrong."
+    )
     port: int = Field(8501, ge=1, le=65535, description="The port `make run` serves on.")
     mount_collector: bool = Field(
         False, description="Serve the collector on the dashboard's port, too; `make run` turns it on."
@@ -193,6 +196,13 @@ class Settings(BaseSettings):
         host, _, port = (value or "").rpartition(":")
         if value is not None and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             raise ValueError(f"{value!r} is no address with a port, such as 127.0.0.1:9108")
+        return value
+
+    @field_validator("alert_url")
+    @classmethod
+    def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("needs an http(s) address")  # not quoted: what a webhook's address holds is a secret
         return value
 
     @field_validator("customer_url")
