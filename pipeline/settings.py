@@ -120,6 +120,9 @@ class Settings(BaseSettings):
     alert_url: SecretStr | None = Field(
         None, description="A webhook that is told when the data is late, much is rejected, or the ledger is wrong."
     )
+    alert_lag: int | None = Field(
+        None, ge=10, description="Seconds the data may be behind before an alert. Default: `ACTIVITY_LATE_AFTER`."
+    )
     port: int = Field(8501, ge=1, le=65535, description="The port `make run` serves on.")
     mount_collector: bool = Field(
         False, description="Serve the collector on the dashboard's port, too; `make run` turns it on."
