@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     alert_lag: int | None = Field(
         None, ge=10, description="Seconds the data may be behind before an alert. Default: `ACTIVITY_LATE_AFTER`."
     )
+    alert_rejected: float = Field(
+        0.05, ge=0, le=1, description="Share of an hour's lines or objects that may be rejected before an alert."
+    )
     port: int = Field(8501, ge=1, le=65535, description="The port `make run` serves on.")
     mount_collector: bool = Field(
         False, description="Serve the collector on the dashboard's port, too; `make run` turns it on."
