@@ -19,6 +19,8 @@ COMMANDS = {
     "keys": "keys",
     "load": "load",
     "status": "status",
+    "verify": "verify",
+    "retain": "retain",
     "doctor": "doctor",
     "demo": "demo",
     "fields": "fields",

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipeline.enrich import Enricher, GeoStatus
 from pipeline.errors import ActivityError, ObjectRejected
-from pipeline.lake import Batch, Entry, Lake, Transaction
+from pipeline.lake import Batch, Entry, Lake, Transaction, retain
 from pipeline.settings import Settings, SourceSpec
 from pipeline.sources import (
     Job,
@@ -192,18 +192,11 @@ class Pipeline:
                     *(file, ref, len(entries) - 1, entry.format),
                     received_fallback=ref.modified,
                     source_name=spec.name,
-                    retention_cutoff=self._cutoff(now),
+                    retention_cutoff=retain.cutoff(now, self._settings.retention_days),
                     limits=self._limits,
                 )
             if inserter.full:
                 return
-
-    def _cutoff(self, now: datetime) -> datetime | None:
-        """Events before it are expired: whole UTC days, as they leave the lake."""
-        if not self._settings.retention_days:
-            return None
-        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return day - timedelta(days=self._settings.retention_days)
 
     def close(self) -> None:
         self._pool.close()

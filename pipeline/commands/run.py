@@ -11,14 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.demo.plan import Plan
-from pipeline.errors import ActivityError
-from pipeline.lake import Batch, Lake, maintain
+from pipeline.errors import ActivityError, LakeError
+from pipeline.lake import Batch, Lake, maintain, retain
 from pipeline.run import Look, Pipeline
 from pipeline.settings import Settings, parse_duration
 from pipeline.sources import Sweep
 from pipeline.state import State
 
 DAYS_EVERY, ALL_EVERY, EXPIRE_EVERY = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
+RETAIN_EVERY = timedelta(days=1)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -66,6 +67,7 @@ class Scheduler:
         self._pipeline = Pipeline(settings, self._lake, _now, heard=self._record)
         self._swept: dict[Sweep, datetime] = {}
         self._expired_at: datetime | None = None
+        self._retained_at: datetime | None = None
         self._unmerged = 0
         self.state.forget_others(self._pipeline.uris)
 
@@ -113,6 +115,23 @@ class Scheduler:
                 maintain.expire(self._lake, now, self._settings.expire_hours)
                 said(f"snapshots older than {self._settings.expire_hours} h removed")
             self._expired_at = now
+        # A clock that was a year ahead and is right again must not put retention off for a year.
+        if self._retained_at is None or abs(now - self._retained_at) >= RETAIN_EVERY:
+            self._retained_at = now
+            self._retain(now)
+
+    def _retain(self, now: datetime) -> None:
+        """Let go of what is too old, and tell the pages; what is too much to go unasked waits for somebody's word."""
+        note = {"state": "done", "cutoff": "", "days": "0", "events": "0", "problem": ""}
+        try:
+            gone = retain.retain(self._lake, now, self._settings.retention_days)
+            note |= {"cutoff": f"{gone.cutoff or ''}", "days": f"{len(gone.days)}", "events": f"{gone.events}"}
+            if gone.events:
+                print(f"{now:%H:%M:%S} {gone.events:,} events before {gone.cutoff:%Y-%m-%d} removed", flush=True)
+        except LakeError as error:
+            note |= {"state": "stopped", "problem": str(error)}
+            print(error, file=sys.stderr, flush=True)
+        self.state.tell("retention", note, now)
 
     def close(self) -> None:
         self._pipeline.close()

@@ -62,6 +62,7 @@ def _print(
     print(
         f"Ledger: {totals.lines:,} lines read = {totals.loaded:,} loaded + {totals.duplicate:,} duplicate + "
         f"{totals.rejected:,} rejected + {totals.expired:,} expired"
+        + f"; {totals.events:,} events here = {totals.loaded:,} loaded − {totals.removed:,} removed"
         + ("" if totals.balanced else "   DOES NOT BALANCE: please report it")
     )
     print(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import duckdb
 import ibis
 
 from pipeline.errors import SnapshotGone
@@ -87,11 +88,17 @@ class Lake:
 
     @contextmanager
     def write(self, now: datetime, *, wait: float = 600) -> Iterator[Transaction]:
-        """Hold the writer lock and a transaction; commit at the end, roll back on any error."""
-        with writer_lock(self.lock_path, wait=wait), self.engine.cursor() as cursor:
+        """Hold the writer lock and a transaction for a batch; commit at the end, roll back on any error."""
+        with writer_lock(self.lock_path, wait=wait), self.changing() as cursor:
+            yield Transaction(cursor, now=now, dedupe_days=self.dedupe_days)
+
+    @contextmanager
+    def changing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A transaction for whoever holds the writer lock; commit at the end, roll back on any error."""
+        with self.engine.cursor() as cursor:
             cursor.begin()
             try:
-                yield Transaction(cursor, now=now, dedupe_days=self.dedupe_days)
+                yield cursor
                 cursor.commit()
             except BaseException:
                 cursor.rollback()

@@ -86,6 +86,15 @@ TABLES: dict[str, dict[str, str]] = {
         "seen_at": "TIMESTAMPTZ",
         "batch_id": "UUID",
     },
+    # What left since, by the object it came from, so that rows = what was loaded - what was removed, always.
+    "removed": {
+        "removed_at": "TIMESTAMPTZ",
+        "kind": "VARCHAR",  # retention or erasure
+        "key": "VARCHAR",  # as in events.object_key
+        "events": "BIGINT",  # rows of events
+        "rejected": "BIGINT",  # rows of rejected
+        "lines": "BIGINT",  # lines of the object itself, which is as many shorter
+    },
 }
 
 
@@ -122,8 +131,14 @@ def _number_people(con: duckdb.DuckDBPyConnection) -> None:
         FROM lake.people known WHERE known.person = {PERSON}""")  # noqa: S608
 
 
+def _count_removals(con: duckdb.DuckDBPyConnection) -> None:
+    """From version 2 to 3. Nothing had ever been removed before."""
+    con.execute("""CREATE TABLE lake.removed (removed_at TIMESTAMPTZ, kind VARCHAR, key VARCHAR,
+        events BIGINT, rejected BIGINT, lines BIGINT)""")
+
+
 # From version 1 on: the first makes version 2.
-MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_number_people,)
+MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_number_people, _count_removals)
 CURRENT = 1 + len(MIGRATIONS)
 
 

@@ -66,6 +66,10 @@ class Snapshot:
     def rejected(self) -> ir.Table:
         return self._table("rejected")
 
+    @cached_property
+    def removed(self) -> ir.Table:
+        return self._table("removed")
+
     def _table(self, name: str) -> ir.Table:
         columns = TABLES[name]
         schema = ibis.schema({column: _IBIS_TYPE[kind] for column, kind in columns.items()})

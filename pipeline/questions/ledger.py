@@ -15,7 +15,7 @@ from pipeline.lake.snapshot import Snapshot
 class Totals:
     """The ledger summed up; all are lines but those named `objects_…`, and `events`: rows in the lake.
 
-    lines = loaded + duplicate + rejected + expired, and events = loaded while nothing has been removed
+    lines = loaded + duplicate + rejected + expired, and events = loaded - removed, by retention and erasure
     ("The ledger" in docs/semantics.md).
     """
 
@@ -27,13 +27,15 @@ class Totals:
     duplicate: int
     rejected: int
     expired: int
+    removed: int
     events: int
     newest_event: datetime | None
     oldest_event: datetime | None
 
     @property
     def balanced(self) -> bool:
-        return self.lines == self.loaded + self.duplicate + self.rejected + self.expired and self.events == self.loaded
+        read = self.loaded + self.duplicate + self.rejected + self.expired
+        return self.lines == read and self.events == self.loaded - self.removed
 
 
 def totals(snapshot: Snapshot) -> Totals:
@@ -50,7 +52,9 @@ def totals(snapshot: Snapshot) -> Totals:
     span = events.aggregate(
         events=events.count(), newest_event=events.occurred_at.max(), oldest_event=events.occurred_at.min()
     )
+    left = snapshot.removed.aggregate(removed=snapshot.removed.events.sum().coalesce(0))
     row: dict[str, Any] = {name: int(value) for name, value in summed.items()}
+    row["removed"] = int(snapshot.fetch(left)["removed"][0].as_py())
     return Totals(**row, **snapshot.fetch(span).to_pylist()[0])
 
 

@@ -224,6 +224,7 @@ def test_an_older_lake_gets_its_people_numbered(tmp_path: Path) -> None:
         for table, column in (("events", "person_number"), ("links", "visitor_number"), ("links", "customer_number")):
             cursor.execute(f"ALTER TABLE lake.{table} DROP COLUMN {column}")
         cursor.execute("DROP TABLE lake.people")
+        cursor.execute("DROP TABLE lake.removed")
         cursor.execute("DELETE FROM lake.migrations")
         cursor.execute("INSERT INTO lake.migrations VALUES (1, now())")
     lake.close()

@@ -1,0 +1,97 @@
+"""Retention: events older than the window leave the lake, whole UTC days at a time.
+
+A clock that jumps must never cause a mass deletion, so a run that would remove more than `MOST_DAYS` days or
+`MOST_SHARE` of the events stops and asks ("Retention and erasure" in docs/semantics.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipeline.errors import LakeError
+from pipeline.lake.lock import writer_lock
+
+if TYPE_CHECKING:
+    from pipeline.lake import Lake
+
+MOST_DAYS, MOST_SHARE = 3, 0.05
+
+_DAYS = """SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day, count(*) FROM lake.events WHERE occurred_at < $1
+           GROUP BY day ORDER BY day"""
+_RECORD = """INSERT INTO lake.removed BY NAME
+    SELECT $1::TIMESTAMPTZ AS removed_at, 'retention' AS kind, object_key AS key, count(*) AS events,
+           0 AS rejected, 0 AS lines
+    FROM lake.events WHERE occurred_at < $2 GROUP BY object_key"""
+_REMOVE = "DELETE FROM lake.events WHERE occurred_at < $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What retention is to remove: the events of `days` (UTC), all before `cutoff`, of `total` events in the lake.
+
+    `cutoff` is None, and nothing is due, where events are kept for ever.
+    """
+
+    cutoff: datetime | None
+    days: tuple[tuple[date, int], ...]
+    total: int
+
+    @property
+    def events(self) -> int:
+        return sum(events for _, events in self.days)
+
+    @property
+    def too_much(self) -> str:
+        """Why somebody must say so before this much is removed; empty when it may go."""
+        if len(self.days) > MOST_DAYS:
+            return f"it is more than {MOST_DAYS} days"
+        if self.events > MOST_SHARE * self.total:
+            return f"it is more than {MOST_SHARE:.0%} of all events"
+        return ""
+
+
+def cutoff(now: datetime, days: int) -> datetime | None:
+    """Events before it are too old at `now`: a UTC midnight, `days` before today's. None (0 days) keeps for ever."""
+    if not days:
+        return None
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days)
+
+
+def due(lake: Lake, now: datetime, days: int) -> Due:
+    """What a run at `now` would remove, with events kept for `days`."""
+    with lake.engine.cursor() as cursor:
+        return _due(cursor, cutoff(now, days))
+
+
+def retain(lake: Lake, now: datetime, days: int, *, force: bool = False) -> Due:
+    """Remove the events that are too old, and count them as removed from their objects, in one transaction.
+
+    Raises `LakeError` (retention.too_much), and removes nothing, when that is more than a day-to-day run removes:
+    `force` is the go-ahead for it.
+    """
+    with writer_lock(lake.lock_path, wait=600), lake.changing() as cursor:
+        found = _due(cursor, cutoff(now, days))
+        if found.too_much and not force:
+            raise LakeError(
+                f"Retention would remove {found.events:,} events of {len(found.days):,} days before "
+                f"{found.cutoff:%Y-%m-%d}, and {found.too_much}. Nothing was removed.",
+                hint="Is this machine's clock right, and ACTIVITY_RETENTION_DAYS? Then: python -m pipeline retain "
+                "--force",
+                code="retention.too_much",
+            )
+        if found.days:
+            cursor.execute(_RECORD, [now, found.cutoff])
+            cursor.execute(_REMOVE, [found.cutoff])
+    return found
+
+
+def _due(cursor: duckdb.DuckDBPyConnection, before: datetime | None) -> Due:
+    if before is None:
+        return Due(None, (), 0)
+    days = cursor.execute(_DAYS, [before]).fetchall()
+    row = cursor.execute("SELECT count(*) FROM lake.events").fetchone()
+    return Due(before, tuple((day, int(events)) for day, events in days), int(row[0]) if row else 0)
