@@ -2,7 +2,7 @@
 
 The environment wins over the file, the file over the defaults. An unknown name is a problem too, since a setting
 with a typing error is a setting that silently does nothing. Credentials are no settings of ours: boto3's own chain
-(environment, profile, instance role) finds them, so there is no secret here to print.
+(environment, profile, instance role) finds them; the one secret here, a webhook's address, prints as stars.
 """
 
 from __future__ import annotations
