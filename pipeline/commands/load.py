@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+from pipeline.commands.printing import counting_bar
 from pipeline.errors import ActivityError
 from pipeline.lake import Batch, Lake
 from pipeline.questions import ledger
@@ -59,7 +57,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     pipeline = Pipeline(settings, lake, lambda: datetime.now(UTC), specs=specs, heard=heard)
     try:
-        with _bar() as bar:
+        with counting_bar() as bar:
             task = bar.add_task("Looking", total=None)
 
             def progress(batch: Batch, waiting: int) -> None:
@@ -109,13 +107,3 @@ def _report(settings: Settings, batches: Sequence[Batch]) -> None:
         )
     if total["rejected"]:
         print("Why lines were rejected: python -m pipeline status")
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )
