@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.demo.plan import Plan
+from pipeline.enrich import device_versions
 from pipeline.errors import ActivityError, LakeError
-from pipeline.lake import Batch, Lake, maintain, retain
+from pipeline.lake import Lake, maintain, retain
 from pipeline.run import Look, Pipeline
 from pipeline.settings import Settings, parse_duration
 from pipeline.sources import Sweep
 from pipeline.state import State
+from pipeline.watch import Watch
 
 DAYS_EVERY, ALL_EVERY, EXPIRE_EVERY = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
 RETAIN_EVERY = timedelta(days=1)
@@ -49,7 +50,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
     scheduler = Scheduler(settings)
     try:
+        if not args.once:
+            scheduler.watch.start()
         scheduler.poll(_now(), stop.is_set)
+        if args.once:
+            scheduler.look()
         while not args.once and not stop.wait(settings.every):
             scheduler.poll(_now(), stop.is_set)
     finally:
@@ -64,6 +69,7 @@ class Scheduler:
         self._settings = settings
         self._lake = Lake.open(settings, threads=settings.loading_threads)
         self.state = State(settings.data)
+        self.watch = Watch(settings, self._lake, self.state, _now)
         self._pipeline = Pipeline(settings, self._lake, _now, heard=self._record)
         self._swept: dict[Sweep, datetime] = {}
         self._expired_at: datetime | None = None
@@ -72,17 +78,25 @@ class Scheduler:
         self.state.forget_others(self._pipeline.uris)
 
     def poll(self, now: datetime, stopping: Callable[[], bool]) -> None:
-        """One look at every source; what goes wrong is said on standard error and tried again at the next."""
+        """One look at every source; what goes wrong is said and tried again at the next."""
         sweep = self._sweep(now)
         try:
-            batches = self._pipeline.poll(sweep, _say, stopping)
+            batches = self._pipeline.poll(sweep, self.watch.batch, stopping)
             self._unmerged += len(batches)
-            self._tell_geo(now)
+            self._tell_enrichment(now)
             self._maintain(now)
         except ActivityError as error:
-            print(error, file=sys.stderr, flush=True)
+            self.watch.problem("scheduler", str(error))
 
-    def _tell_geo(self, now: datetime) -> None:
+    def look(self) -> None:
+        """One look of the watch: for a run that ends before it would look by itself."""
+        try:
+            self.watch.look(_now())
+        except ActivityError as error:
+            self.watch.problem("watch", str(error))
+
+    def _tell_enrichment(self, now: datetime) -> None:
+        self.state.tell("device", device_versions(), now)
         geo = self._pipeline.geo_status()
         built = geo.built.isoformat() if geo.built else ""
         note = {"state": geo.state, "path": str(geo.path or ""), "type": geo.type, "built": built}
@@ -92,7 +106,7 @@ class Scheduler:
         error = None if look.error is None else str(look.error)
         self.state.record(look.uri, look.at, waiting=look.waiting, error=error, every=self._settings.every)
         if error is not None:
-            print(f"{look.uri}: {error}", file=sys.stderr, flush=True)
+            self.watch.problem(look.uri, error)
 
     def _sweep(self, now: datetime) -> Sweep:
         """Everything at first and nightly, three days hourly, else what is recent ("Archives in S3", docs/wire.md)."""
@@ -124,28 +138,21 @@ class Scheduler:
         """Let go of what is too old, and tell the pages; what is too much to go unasked waits for somebody's word."""
         note = {"state": "done", "cutoff": "", "days": "0", "events": "0", "problem": ""}
         try:
-            gone = retain.retain(self._lake, now, self._settings.retention_days)
+            with self.state.upkeep.running("retain", _now) as said:
+                gone = retain.retain(self._lake, now, self._settings.retention_days)
+                said(f"{gone.events:,} events of {len(gone.days):,} days removed")
             note |= {"cutoff": f"{gone.cutoff or ''}", "days": f"{len(gone.days)}", "events": f"{gone.events}"}
             if gone.events:
-                print(f"{now:%H:%M:%S} {gone.events:,} events before {gone.cutoff:%Y-%m-%d} removed", flush=True)
+                self.watch.log.note("retain", f"{gone.events:,} events before {gone.cutoff:%Y-%m-%d} removed")
         except LakeError as error:
             note |= {"state": "stopped", "problem": str(error)}
-            print(error, file=sys.stderr, flush=True)
+            self.watch.problem("retain", str(error))
         self.state.tell("retention", note, now)
 
     def close(self) -> None:
+        self.watch.close()
         self._pipeline.close()
         self._lake.close()
-
-
-def _say(batch: Batch, waiting: int) -> None:
-    seconds = (batch.committed_at - batch.started_at).total_seconds()
-    print(
-        f"{batch.committed_at:%H:%M:%S} {batch.objects:,} objects, {batch.lines:,} lines: {batch.loaded:,} loaded, "
-        f"{batch.duplicate:,} duplicate, {batch.rejected:,} rejected, {batch.expired:,} expired in {seconds:.1f} s"
-        + (f"; {waiting:,} objects wait" if waiting else ""),
-        flush=True,
-    )
 
 
 def _now() -> datetime:

@@ -12,12 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.enrich.device import DeviceOf
+from pipeline.enrich.device import versions as device_versions
 from pipeline.enrich.geo import Geo
 from pipeline.enrich.geodatabase import GeoStatus
 from pipeline.enrich.modal import modal
 from pipeline.enrich.page import page
 
-__all__ = ["ENRICHMENTS", "Enricher", "Enrichment", "GeoStatus"]
+__all__ = ["ENRICHMENTS", "Enricher", "Enrichment", "GeoStatus", "device_versions"]
 
 Enrichment = Callable[[pa.Table], pa.Table]
 

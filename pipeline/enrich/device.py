@@ -7,6 +7,7 @@ both: `device` tells the phone, so "Mobile Safari" is Safari and "Chrome Mobile"
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +50,11 @@ _KINDS: tuple[tuple[re.Pattern[str], Device], ...] = (
     (_MOBILE, "Mobile"),
     (_DESKTOP, "Desktop"),
 )
+
+
+def versions() -> dict[str, str]:
+    """Which knowledge of User-Agents and crawlers this is; the first names its month, as `202610`."""
+    return {"agents": version("ua-parser-builtins"), "crawlers": version("crawlerdetect")}
 
 
 class DeviceOf:

@@ -1,6 +1,7 @@
 """The state database: what is neither an event nor derived from one, kept apart from the lake.
 
-The pipeline’s heartbeat and lag, the lake’s upkeep, the write keys of those who may send events, and saved funnels.
+The pipeline’s heartbeat and lag, the lake’s upkeep, the write keys of those who may send events, saved funnels, and
+whom not to let in again.
 """
 
 from __future__ import annotations
@@ -8,20 +9,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.state.database import open_database
+from pipeline.state.erasures import Erased, Erasures
 from pipeline.state.funnels import Funnels, SavedFunnel
 from pipeline.state.heartbeat import Freshness, Health, Heartbeat, Poll
 from pipeline.state.keys import KINDS, Keys, Kind, NewKey, WriteKey, hash_of, origin_of
-from pipeline.state.lags import Lag, Lags
+from pipeline.state.lags import Lags, Worst
 from pipeline.state.upkeep import Run, Upkeep
 
 __all__ = [
     "KINDS",
+    "Erased",
+    "Erasures",
     "Freshness",
     "Funnels",
     "Health",
     "Keys",
     "Kind",
-    "Lag",
     "Lags",
     "NewKey",
     "Poll",
@@ -29,6 +32,7 @@ __all__ = [
     "SavedFunnel",
     "State",
     "Upkeep",
+    "Worst",
     "WriteKey",
     "hash_of",
     "origin_of",
@@ -43,5 +47,6 @@ class State(Heartbeat):
         super().__init__(engine)
         self.keys = Keys(engine)
         self.funnels = Funnels(engine)
+        self.erasures = Erasures(engine)
         self.lags = Lags(engine)
         self.upkeep = Upkeep(engine)

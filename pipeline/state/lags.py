@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, Engine, Float, Integer, Table, select
+from sqlalchemy import Column, ColumnElement, Engine, Float, Integer, Table, cast, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from pipeline.state.database import METADATA, time_at
+from pipeline.state.database import METADATA
 
 KEPT = timedelta(days=31)
 
@@ -23,10 +23,10 @@ _LAGS = Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
-    """At `at` the data was complete up to `seconds` before, and `waiting` objects were known and not loaded."""
+class Worst:
+    """The worst of the samples of a span: the data was `seconds` behind, `waiting` objects were not loaded."""
 
-    at: datetime
+    number: int
     seconds: float
     waiting: int
 
@@ -44,8 +44,21 @@ class Lags:
             con.execute(insert(_LAGS).values(row).on_conflict_do_nothing())
             con.execute(_LAGS.delete().where(_LAGS.c.at < (at - KEPT).timestamp()))
 
-    def since(self, start: datetime) -> Sequence[Lag]:
-        """The samples from `start` on, oldest first."""
+    def worst(self, start: datetime, end: datetime, width: timedelta) -> Sequence[Worst]:
+        """Of `[start, end)` by spans of `width` from `start`, numbered from 0; those without a sample are left out."""
+        number = cast((_LAGS.c.at - start.timestamp()) / width.total_seconds(), Integer).label("number")
+        wanted = select(number, func.max(_LAGS.c.seconds), func.max(_LAGS.c.waiting)).where(*_within(start, end))
         with self._engine.connect() as con:
-            rows = con.execute(select(_LAGS).where(_LAGS.c.at >= start.timestamp()).order_by(_LAGS.c.at)).all()
-        return tuple(Lag(time_at(row.at), row.seconds, row.waiting) for row in rows)
+            rows = con.execute(wanted.group_by(number).order_by(number)).all()
+        return tuple(Worst(*row) for row in rows)
+
+    def kept(self, start: datetime, end: datetime, limit: float) -> tuple[int, int]:
+        """Of the samples in `[start, end)`, how many were at most `limit` seconds behind, and how many there are."""
+        wanted = select(func.count().filter(_LAGS.c.seconds <= limit), func.count()).where(*_within(start, end))
+        with self._engine.connect() as con:
+            good, all_of_them = con.execute(wanted.select_from(_LAGS)).one()
+        return int(good), int(all_of_them)
+
+
+def _within(start: datetime, end: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return _LAGS.c.at >= start.timestamp(), _LAGS.c.at < end.timestamp()

@@ -124,7 +124,7 @@ def test_run_once_loads_the_landing_folder(tmp_path: Path) -> None:
     (landing / "a.jsonl").write_bytes((SAMPLES / "activity.jsonl").read_bytes())
     done = pipeline(tmp_path, "run", "--once", ACTIVITY_RETENTION_DAYS="0")
     assert done.returncode == 0, done.stderr
-    assert "1 objects" in done.stdout
+    assert json.loads(done.stdout)["objects"] == 1
     assert pipeline(tmp_path, "status").returncode == 0
 
 

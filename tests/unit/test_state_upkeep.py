@@ -53,13 +53,12 @@ def test_runs_are_kept_by_kind_so_that_frequent_ones_do_not_drive_out_the_others
     assert [run.kind for run in upkeep.last()] == ["expire"] * 3 + ["retain"]
 
 
-def test_lags_are_kept_for_a_month(tmp_path: Path) -> None:
+def test_the_worst_lag_of_each_span_is_told_and_a_month_is_kept(tmp_path: Path) -> None:
     kept = State(tmp_path).lags
     kept.record(NOW - lags.KEPT - SECOND, 5, 1)
-    kept.record(NOW - SECOND, 7.5, 2)
-    kept.record(NOW, 8, 0)
-    assert [(lag.at, lag.seconds, lag.waiting) for lag in kept.since(NOW - lags.KEPT * 2)] == [
-        (NOW - SECOND, 7.5, 2),
-        (NOW, 8, 0),
-    ]
-    assert [lag.seconds for lag in kept.since(NOW)] == [8]
+    for second, lag, waiting in ((0, 8.0, 0), (59, 7.5, 2), (60, 3.0, 0), (185, 200.0, 9)):
+        kept.record(NOW + second * SECOND, lag, waiting)
+    found = kept.worst(NOW, NOW + 185 * SECOND, timedelta(minutes=1))
+    assert [(each.number, each.seconds, each.waiting) for each in found] == [(0, 8.0, 2), (1, 3.0, 0)]
+    assert kept.kept(NOW, NOW + 186 * SECOND, 8) == (3, 4)
+    assert kept.kept(NOW - 2 * lags.KEPT, NOW, 8) == (0, 0), "the oldest is gone"

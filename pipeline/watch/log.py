@@ -1,0 +1,71 @@
+"""What the scheduler says: a line a batch, for people or as JSON for programs; problems on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pipeline.lake import Batch
+
+Style = Literal["auto", "text", "json"]
+
+
+class Log:
+    """Says things in one style; `auto` is text to a terminal and JSON elsewhere. A line is written whole."""
+
+    def __init__(self, style: Style, clock: Callable[[], datetime]) -> None:
+        self._json = style == "json" or (style == "auto" and not sys.stdout.isatty())
+        self._clock = clock
+
+    def batch(self, batch: Batch, waiting: int) -> None:
+        """A batch was committed, and so many known objects still wait."""
+        if self._json:
+            self._line(batch.committed_at, "batch", **_facts(batch), waiting=waiting)
+        else:
+            print(_sentence(batch, waiting), flush=True)
+
+    def note(self, event: str, text: str) -> None:
+        """Something else was done, told in a sentence."""
+        at = self._clock()
+        if self._json:
+            self._line(at, event, message=text)
+        else:
+            print(f"{at:%H:%M:%S} {text}", flush=True)
+
+    def problem(self, where: str, text: str) -> None:
+        """Something went wrong `where`: a source, `upkeep`, `alerts`, …; it is tried again."""
+        if self._json:
+            self._line(self._clock(), "problem", error=True, where=where, message=text)
+        else:
+            print(f"{where}: {text}", file=sys.stderr, flush=True)
+
+    def _line(self, at: datetime, event: str, *, error: bool = False, **facts: Any) -> None:
+        record = {"time": _iso(at), "level": "error" if error else "info", "event": event, **facts}
+        print(json.dumps(record), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def _facts(batch: Batch) -> dict[str, Any]:
+    names = ("objects", "lines", "loaded", "duplicate", "rejected", "expired", "bytes")
+    landed = batch.oldest_landed_at
+    return {
+        "batch_id": str(batch.batch_id),
+        "started_at": _iso(batch.started_at),
+        "seconds": round((batch.committed_at - batch.started_at).total_seconds(), 3),
+        **{name: getattr(batch, name) for name in names},
+        "oldest_landed_at": None if landed is None else _iso(landed),
+    }
+
+
+def _sentence(batch: Batch, waiting: int) -> str:
+    seconds = (batch.committed_at - batch.started_at).total_seconds()
+    return (
+        f"{batch.committed_at:%H:%M:%S} {batch.objects:,} objects, {batch.lines:,} lines: {batch.loaded:,} loaded, "
+        f"{batch.duplicate:,} duplicate, {batch.rejected:,} rejected, {batch.expired:,} expired in {seconds:.1f} s"
+    ) + (f"; {waiting:,} objects wait" if waiting else "")
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
