@@ -2,13 +2,6 @@
 
 const CHART = { width: 360, height: 134, top: 18, bottom: 18 };
 
-function niceTop(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-  return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value) ?? value;
-}
-
-const short = (value) => value >= 1e6 ? `${+(value / 1e6).toFixed(1)}M` : value >= 1e3 ? `${+(value / 1e3).toFixed(1)}k` : String(value);
-
 function plot(buckets) {
   const { width, height, top, bottom } = CHART;
   const highest = niceTop(Math.max(1, ...buckets.map((bucket) => bucket.count)));

@@ -58,7 +58,7 @@ def panel(
         "glance": summary,
         "missing": missing,
     }
-    mount("panel", key="panel", data=data, scripts=("inspector.js", "glance.js"), on_action=act)
+    mount("panel", key="panel", data=data, scripts=("inspector.js", "scale.js", "glance.js"), on_action=act)
 
 
 def command(view: View, moment: Moment, verb: str = "count", rest: str = "") -> str:
