@@ -17,6 +17,7 @@ from itertools import islice
 import pyarrow as pa
 
 from pipeline.enrich import Enricher, GeoStatus
+from pipeline.erasure.theirs import without_erased
 from pipeline.errors import ActivityError, ObjectRejected
 from pipeline.lake import Batch, Entry, Lake, Transaction, retain
 from pipeline.settings import Settings, SourceSpec
@@ -34,6 +35,7 @@ from pipeline.sources import (
     fetch_ahead,
     open_source,
 )
+from pipeline.state import State
 
 # Keys listed and compared with the ledger at a time, so that a bucket of millions costs no memory.
 _LISTED = 5_000
@@ -86,6 +88,7 @@ class Pipeline:
         self._geo_path = settings.geo_path
         self._enricher = Enricher(self._geo_path)
         self._pool = ParsePool(settings.workers)
+        self._erasures = State(settings.data).erasures
         self._limits = Limits(settings.max_line_bytes, settings.max_nesting)
         # What is loaded by now stays: looking for cycles in it again with every batch took a fortieth of the time.
         gc.freeze()
@@ -141,6 +144,15 @@ class Pipeline:
             error = problem
         self._heard(Look(source.uri, polled_at, self._lake.waiting(source.uri), error, found))
 
+    def reload(self, refs: Sequence[ObjectRef]) -> Iterator[Batch]:
+        """Load those of these objects that the ledger has not settled, whether or not a sweep would list them."""
+        for spec, source in zip(self._specs, self._sources, strict=True):
+            pending: Sequence[ObjectRef] = [ref for ref in refs if ref.source == source.uri]
+            while pending:
+                batch, pending = self._batch(spec, source, pending)
+                if batch is not None:
+                    yield batch
+
     def _batch(
         self, spec: SourceSpec, source: Source, pending: Sequence[ObjectRef]
     ) -> tuple[Batch | None, Sequence[ObjectRef]]:
@@ -156,13 +168,14 @@ class Pipeline:
             todo = [pending[position] for position in transaction.unsettled(pending)]
             if not todo:
                 return None, ()
+            erased = self._erasures.known()  # an erasure holds the lock too, so nobody joins them meanwhile
             entries: list[Entry] = []
             heard_at = now
             for parsed in self._pool.run(self._jobs(spec, source, todo, now, entries, inserter)):
                 entry = entries[parsed.object]
                 entry.lines += parsed.lines
                 entry.expired += parsed.expired
-                inserter.add(parsed, entries)
+                inserter.add(without_erased(parsed, erased), entries)
                 if self._clock() - heard_at >= _HEARTBEAT:
                     heard_at = self._clock()
                     self._heard(Look(source.uri, heard_at, max(1, len(pending) - len(entries))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import ObjectGone, SourceError
-from pipeline.sources.inflate import inflate
+from pipeline.sources.inflate import inflate, packed_like
 from pipeline.sources.layout import walk
 from pipeline.sources.objects import ObjectRef, Sweep
 
@@ -92,6 +93,32 @@ class FolderSource:
         except OSError as error:
             raise _unreadable(error) from None
         return inflated
+
+    def replace(self, ref: ObjectRef, text: BinaryIO) -> ObjectRef:
+        path = self._root / ref.key
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            with open(path, "rb") as file:
+                _unchanged(ref, file)
+                head, stat = file.read(2), os.fstat(file.fileno())
+            with packed_like(head, text) as packed, temporary.open("wb") as target:
+                shutil.copyfileobj(packed, target)
+                target.flush()
+                os.fsync(target.fileno())
+            # Events without a time of their own go by the file's; a microsecond more makes it another version.
+            os.utime(temporary, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000))
+            os.chmod(temporary, stat.st_mode & 0o7777)
+            os.replace(temporary, path)
+            return _ref(self._root, str(path), path.stat())
+        except FileNotFoundError:
+            raise ObjectGone(f"The file {ref.key!r} was deleted after it was listed.") from None
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise SourceError(
+                f"{ref.key!r} cannot be written: {error.strerror}.",
+                hint="Let the user that runs this write it.",
+                code="source.unwritable",
+            ) from None
 
 
 def _uri(root: Path) -> str:

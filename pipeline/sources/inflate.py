@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import tempfile
 import zlib
 from typing import BinaryIO, cast
@@ -56,6 +57,19 @@ def inflate(stream: BinaryIO, *, max_inflated: int) -> BinaryIO:
     except BaseException:
         target.close()
         raise
+    target.seek(0)
+    return target
+
+
+def packed_like(head: bytes, text: BinaryIO) -> BinaryIO:
+    """`text` as an object that begins with `head` has it, gzip or plain: a temporary file, seeked to its start."""
+    target = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES))  # noqa: SIM115 - the caller's
+    text.seek(0)
+    if head.startswith(GZIP_MAGIC):
+        with gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as packed:
+            shutil.copyfileobj(text, packed, COPY_BYTES)
+    else:
+        shutil.copyfileobj(text, target, COPY_BYTES)
     target.seek(0)
     return target
 

@@ -49,6 +49,9 @@ class Source(Protocol):
     `fetch` gives the inflated bytes in a seekable temporary file of the caller's to close; it raises `ObjectGone`
     when the object is no longer the version listed, `ObjectRejected` when it can never be read as it is, and
     `SourceError` when another try may help.
+    `replace` puts another text in the place of the version listed, compressed as that was, whole or not at all, and
+    removes what the place keeps of earlier versions; it raises `ObjectGone` when the object is no longer the version
+    listed, and `SourceError` when it may not be written.
     """
 
     @property
@@ -57,3 +60,5 @@ class Source(Protocol):
     def list(self, now: datetime, sweep: Sweep) -> Iterator[ObjectRef]: ...
 
     def fetch(self, ref: ObjectRef, *, max_inflated: int) -> BinaryIO: ...
+
+    def replace(self, ref: ObjectRef, text: BinaryIO) -> ObjectRef: ...

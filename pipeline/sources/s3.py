@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 from pipeline.s3 import ATTEMPTS, open_client, translated
-from pipeline.sources.inflate import inflate
+from pipeline.sources.inflate import inflate, packed_like
 from pipeline.sources.layout import walk
 from pipeline.sources.objects import ObjectRef, Sweep
 
@@ -54,6 +54,28 @@ class S3Source:
             answer = self._client.get_object(Bucket=self._bucket, Key=ref.key, IfMatch=f'"{ref.etag}"')
             with closing(answer["Body"]) as body:
                 return inflate(cast(BinaryIO, body), max_inflated=max_inflated)
+
+    def replace(self, ref: ObjectRef, text: BinaryIO) -> ObjectRef:
+        named = {"Bucket": self._bucket, "Key": ref.key}
+        with translated(self._bucket, self._endpoint, ref.key):
+            # If-Match, twice: what is replaced is the version listed, or nothing.
+            with closing(self._client.get_object(**named, Range="bytes=0-1", IfMatch=f'"{ref.etag}"')["Body"]) as body:
+                head = body.read()
+            with packed_like(head, text) as packed:
+                put = self._client.put_object(**named, Body=packed, IfMatch=f'"{ref.etag}"')
+            if put.get("VersionId"):
+                self._forget_versions(ref.key, put["VersionId"])
+            now = self._client.head_object(**named)
+        modified = now["LastModified"].astimezone(UTC)
+        return ObjectRef(self.uri, ref.key, now["ETag"].strip('"'), now["ContentLength"], modified)
+
+    def _forget_versions(self, key: str, newest: str) -> None:
+        """Where a bucket keeps versions, an object that is written over is still there."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
+        found = [each for page in pages for kind in ("Versions", "DeleteMarkers") for each in page.get(kind, ())]
+        for each in found:
+            if each["Key"] == key and each["VersionId"] != newest:
+                self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=each["VersionId"])
 
     def _exact(self) -> Iterator[ObjectRef]:
         """The object whose key is the whole prefix: of all keys that start with it, it sorts first."""

@@ -1,0 +1,256 @@
+"""Erasing a customer: not one byte of them is left, everybody else's events stay as they were, and they stay away."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.erasure import Erasure, erase
+from pipeline.errors import SnapshotGone
+from pipeline.lake import Lake, maintain
+from pipeline.landing import object_key
+from pipeline.questions import ledger
+from pipeline.raw import raw_line
+from pipeline.run import Pipeline
+from pipeline.settings import Settings, SourceSpec
+from pipeline.sources import Sweep
+from pipeline.state import State
+from tests.support import make_settings
+from tests.support_s3 import ACCESS_KEY, SECRET_KEY, S3Server
+from tests.unit.test_cli import pipeline
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+# Nobody else's texts hold these. The id sorts before all others, and the name after, so both are bounds of a column.
+CUSTOMER, VISITOR, NAME, EMAIL, IP = (
+    "!canary-id",
+    "canary-visitor",
+    "~Canary Ångström",
+    "Canary@Example.net",
+    "203.0.113.77",
+)
+CANARIES = (
+    *(each.encode() for each in (CUSTOMER, VISITOR, NAME, EMAIL, IP)),
+    json.dumps(NAME).encode(),
+    EMAIL.lower().encode(),
+)
+
+
+def event(message_id: str, **more: Any) -> dict[str, Any]:
+    stamp = (NOW - timedelta(hours=2)).isoformat()
+    return {
+        **{"messageId": message_id, "type": "track", "event": "Page Viewed", "timestamp": stamp, "receivedAt": stamp},
+        **{"source": "site", "properties": {"note": message_id}},
+        **more,
+    }
+
+
+def theirs(message_id: str, **more: Any) -> dict[str, Any]:
+    return event(message_id, **{"userId": CUSTOMER, "ip": IP, **more})
+
+
+def others(message_id: str, **more: Any) -> dict[str, Any]:
+    return event(message_id, **{"userId": f"kim {message_id[-1]}", "ip": "198.51.100.4", **more})
+
+
+IDENTIFIED = {"type": "identify", "event": None, "traits": {"name": NAME, "email": EMAIL}}
+
+
+@dataclass
+class Site:
+    """An installation that loads a bucket, where its collector writes, and a folder of archives."""
+
+    settings: Settings
+    server: S3Server
+    bucket: str
+    lake: Lake
+    state: State
+
+    def land(self, *lines: dict[str, Any] | str) -> str:
+        key = f"landing/{object_key(int(NOW.timestamp() * 1000))}"
+        self.server.put(self.bucket, key, gzip.compress(_text(lines)))
+        return key
+
+    def archive(self, name: str, *lines: dict[str, Any] | str, pack: bool = True, between: str = "\n") -> Path:
+        path = self.settings.data / "archives" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(_text(lines, between)) if pack else _text(lines, between))
+        return path
+
+    def poll(self) -> None:
+        loading = Pipeline(self.settings, self.lake, lambda: datetime.now(UTC))
+        try:
+            loading.poll(Sweep.ALL)
+        finally:
+            loading.close()
+
+    def erase(self, **more: Any) -> Erasure:
+        return erase(self.settings, self.lake, self.state, CUSTOMER, NOW, **more)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        snapshot = self.lake.snapshot()
+        found: list[dict[str, Any]] = snapshot.fetch(getattr(snapshot, table)).to_pylist()
+        return found
+
+    def stored(self) -> dict[str, dict[str, Any]]:
+        return {row["message_id"]: row for row in self.rows("events")}
+
+    def traces(self) -> list[str]:
+        """Where a canary still is, in any byte under the data folder and in the bucket."""
+        return sorted({f"{place}: {canary!r}" for place, body in self.bytes() for canary in CANARIES if canary in body})
+
+    def bytes(self) -> Iterator[tuple[str, bytes]]:
+        for path in sorted(self.settings.data.rglob("*")):
+            if path.is_file():
+                yield from _decoded(str(path), path.read_bytes())
+        for page in self.server.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket):
+            for each in page.get("Contents", ()):
+                body = self.server.client.get_object(Bucket=self.bucket, Key=each["Key"])["Body"].read()
+                yield from _decoded(each["Key"], body)
+
+
+def _text(lines: tuple[dict[str, Any] | str, ...], between: str = "\n") -> bytes:
+    return "".join((line if isinstance(line, str) else json.dumps(line)) + between for line in lines).encode()
+
+
+def _decoded(place: str, body: bytes) -> Iterator[tuple[str, bytes]]:
+    """The bytes as they are; of compressed and of Parquet files what they say, too."""
+    yield place, body
+    if body.startswith(b"\x1f\x8b"):
+        yield place, gzip.decompress(body)
+    elif body.startswith(b"PAR1"):
+        table = pq.ParquetFile(place).read()
+        for name in table.column_names:
+            yield f"{place} {name}", repr(table[name].to_pylist()).encode()
+
+
+@pytest.fixture
+def site(tmp_path: Path, s3_server: S3Server, s3_credentials: None) -> Iterator[Site]:
+    bucket = s3_server.bucket(f"erasure-{uuid4().hex[:8]}")
+    settings = make_settings(
+        tmp_path,
+        sources=[SourceSpec(str(tmp_path / "archives"))],
+        landing=f"s3://{bucket}/landing",
+        s3_endpoint_url=s3_server.endpoint_url,
+        s3_region="us-east-1",
+        workers=1,
+    )
+    (tmp_path / "archives").mkdir()
+    lake = Lake.open(settings)
+    yield Site(settings, s3_server, bucket, lake, State(tmp_path))
+    lake.close()
+
+
+def fill(site: Site) -> None:
+    """Objects of every kind, in several batches, merged in between: theirs among others', read, twice, and broken."""
+    site.land(
+        event("before", anonymousId=VISITOR, ip=IP),
+        others("a1"),
+        theirs("c1", anonymousId=VISITOR),
+        others("a2"),
+    )
+    site.poll()
+    maintain.merge(site.lake)
+    site.land(others("b1"), theirs("c2", **IDENTIFIED), "", others("b2"), theirs("c1", anonymousId=VISITOR))
+    site.land(theirs("only theirs"))
+    site.poll()
+    site.land(
+        theirs("no name", type="track", event=""),
+        json.dumps(theirs("broken", properties={"email": EMAIL}))[:-1],
+        json.dumps(event("e", userId=None, traits={"email": EMAIL.lower()})),
+        others("no name either", event=""),
+        event("alias", type="alias", userId="kim 9", previousId=CUSTOMER, event=None),
+        others("d1"),
+    )
+    segment = {key: value for key, value in theirs("s1").items() if key not in ("source", "ip")}
+    site.archive("segment-logs/shop/1758585600000/1.gz", segment | {"context": {"ip": IP}}, others("s2"))
+    site.archive("plain.json", others("p1"), theirs("p2"), others("p3"), pack=False)
+    name = "2026/11/23/14/web-1-2026-11-23-14-00-00-00000000-0000-0000-0000-000000000000"
+    site.archive(name, others("f1"), theirs("f2"), others("f3"), between="")
+    site.poll()
+    site.state.funnels.save(f"Of {NAME}", {"steps": [{"event": None, "filters": [f"email is {EMAIL}"]}]}, NOW)
+    site.state.funnels.save("Everybody's", {"steps": [{"event": None}]}, NOW)
+
+
+def test_not_one_byte_of_an_erased_customer_is_left(site: Site) -> None:
+    fill(site)
+    before, places = site.stored(), {trace.split(": ")[0] for trace in site.traces()}
+    assert len(places) > 10, "the canaries are found where they are"
+    done = site.erase()
+    assert site.traces() == []
+    assert done.objects.left == []
+    gone = {"before", "c1", "c2", "only theirs", "alias", "s1", "p2", "f2"}
+    assert (done.rows["events"], done.rows["rejected"], done.funnels) == (len(gone), 3, 1)
+    after = site.stored()
+    assert after == {key: row for key, row in before.items() if key not in gone}, "all others stay as they were"
+    totals = ledger.totals(site.lake.snapshot())
+    assert totals.balanced
+    assert totals.removed == len(gone)
+    assert [saved.name for saved in site.state.funnels.all()] == ["Everybody's"]
+    assert {row["person"] for row in site.rows("people")} >= {"c:kim 1", "c:kim 2"}
+    assert site.rows("links") == []
+    for row in after.values():
+        line = raw_line(site.settings, site.lake.snapshot(), row["object_key"], row["line"])
+        assert json.loads(line)["messageId"] == row["message_id"], "every event still knows its line"
+
+
+def test_what_is_erased_is_not_loaded_again(site: Site) -> None:
+    fill(site)
+    site.erase()
+    objects = len(site.rows("objects"))
+    site.poll()
+    assert len(site.rows("objects")) == objects, "the objects that were written anew are no new objects"
+    site.archive("again.json", theirs("c1"), event("later", anonymousId=VISITOR), others("z1"), theirs("x", event=""))
+    site.poll()
+    assert "z1" in site.stored()
+    kept = [row for row in site.rows("rejected") if row["code"] == "customer.erased"]
+    assert sorted((row["line"], row["raw"]) for row in kept) == [(1, b""), (2, b""), (4, b"")]
+    assert ledger.totals(site.lake.snapshot()).balanced
+    assert not [row for row in site.rows("events") + site.rows("people") if CUSTOMER in str(row)]
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(site: Site) -> None:
+    fill(site)
+    before, traces = site.lake.snapshot().version, site.traces()
+    told = site.erase(dry_run=True)
+    assert (site.lake.snapshot().version, site.traces()) == (before, traces)
+    assert not site.state.erasures.known()
+    done = site.erase()
+    assert (told.rows, told.objects.lines, told.funnels) == (done.rows, done.objects.lines, done.funnels)
+
+
+def test_a_reader_of_an_older_snapshot_is_told_so_and_moves_on(site: Site) -> None:
+    fill(site)
+    reader = Lake.open(site.settings)
+    pinned = reader.snapshot()
+    assert CUSTOMER in str(pinned.fetch(pinned.events))
+    erased = pipeline(
+        site.settings.data,
+        "erase",
+        CUSTOMER,
+        ACTIVITY_SOURCES=str(site.settings.data / "archives"),
+        ACTIVITY_LANDING=site.settings.landing,
+        ACTIVITY_S3_ENDPOINT_URL=site.server.endpoint_url,
+        ACTIVITY_S3_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID=ACCESS_KEY,
+        AWS_SECRET_ACCESS_KEY=SECRET_KEY,
+    )
+    assert erased.returncode == 0, erased.stderr
+    with pytest.raises(SnapshotGone):
+        pinned.fetch(pinned.events)
+    with pytest.raises(SnapshotGone):
+        reader.snapshot(pinned.version)
+    current = reader.snapshot()
+    assert CUSTOMER not in str(current.fetch(current.events))
+    assert site.traces() == []
+    for told in (erased.stdout, erased.stderr):
+        assert not [canary for canary in CANARIES if canary in told.encode()]
+    reader.close()
