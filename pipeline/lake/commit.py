@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import duckdb
@@ -12,6 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.event import EVENT_SCHEMA
+from pipeline.lake.amend import (
+    Place,
+    RejectedRow,
+    add_to_entries,
+    forget_rejected,
+    next_rejected,
+    retry_rejected_objects,
+)
 from pipeline.lake.dedupe import first_copies
 from pipeline.lake.ledger import Entry, Identity, RejectedLine, unsettled, write_entries, write_rejected
 from pipeline.lake.numbers import number_people
@@ -121,7 +131,42 @@ class Transaction:
         """Assert the ledger equation for every object and write the ledger. Raises `LakeError` (ledger.unbalanced)."""
         for entry in entries:
             entry.check()
-        batch = Batch(
+        batch = self._summed(entries, committed_at)
+        write_entries(self._con, entries, batch.batch_id, committed_at)
+        self._record(batch)
+        return batch
+
+    def rejected_lines(self, code: str | None, after: Place, limit: int) -> list[RejectedRow]:
+        """The next rejected lines to replay, in their order."""
+        return next_rejected(self._con, code, after, limit)
+
+    def retry_rejected_objects(self, code: str | None) -> list[dict[str, Any]]:
+        """Let objects that were rejected whole be tried again; gives their rows of the ledger."""
+        return retry_rejected_objects(self._con, code)
+
+    def amend(
+        self,
+        changes: Sequence[Entry],
+        settled: Sequence[Place],
+        again: Sequence[tuple[Entry, RejectedLine]],
+        committed_at: datetime,
+    ) -> Batch:
+        """End a replay: the rejected lines at `settled` are forgotten, those of `again` kept in their place, and each
+        of `changes`, an entry of differences, is added to its object's. The batch has no lines and objects of its own,
+        so that those of all batches are those of all objects. Raises `LakeError` (ledger.unbalanced)."""
+        forget_rejected(self._con, settled)
+        self.reject(again)
+        gone = Counter(place[:3] for place in settled)
+        for entry in changes:
+            entry.rejected -= gone[entry.source, entry.key, entry.etag]
+            entry.check()
+        add_to_entries(self._con, changes)
+        batch = replace(self._summed(changes, committed_at), objects=0, oldest_landed_at=None)
+        self._record(batch)
+        return batch
+
+    def _summed(self, entries: Sequence[Entry], committed_at: datetime) -> Batch:
+        return Batch(
             batch_id=self.batch_id,
             started_at=self._now,
             committed_at=committed_at,
@@ -134,11 +179,11 @@ class Transaction:
             bytes=sum(entry.bytes for entry in entries),
             oldest_landed_at=min((entry.modified for entry in entries), default=None),
         )
-        write_entries(self._con, entries, batch.batch_id, committed_at)
+
+    def _record(self, batch: Batch) -> None:
         values = [getattr(batch, name) for name in Batch.__slots__]
         marks = ", ".join(f"${number}" for number in range(1, len(values) + 1))
         self._con.execute(f"INSERT INTO lake.batches ({', '.join(Batch.__slots__)}) VALUES ({marks})", values)  # noqa: S608
-        return batch
 
 
 def _told(fresh: pa.Table, *hints: str) -> pa.Table:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from pipeline.errors import SourceError
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.formats import FORMATS, Format
-from pipeline.sources.lines import Limits, Rejected
+from pipeline.sources.lines import Limits, Rejected, kept_whole
 from pipeline.sources.objects import ObjectRef, Source, Sweep
-from pipeline.sources.parse import Job, Parsed, cut, detect, read_line
+from pipeline.sources.parse import Job, Parsed, cut, detect, parse_lines, read_line, read_lines
 from pipeline.sources.pool import ParsePool, fetch_ahead
 
 # Each process that parses imports this package: it must neither wait nor pay memory for S3's library and the settings'.
@@ -37,8 +37,11 @@ __all__ = [
     "cut",
     "detect",
     "fetch_ahead",
+    "kept_whole",
     "open_source",
+    "parse_lines",
     "read_line",
+    "read_lines",
 ]
 
 

@@ -43,7 +43,7 @@ def lines_of(text: Text, *, line_bytes: int) -> list[bytes]:
     """The lines of a chunk, each cut to one byte more than the cap."""
     lines = text.split(b"\n") if isinstance(text, bytes) else text
     keep = line_bytes + 1
-    return [line[:keep] for line in lines] if max(map(len, lines)) > keep else lines
+    return [line[:keep] for line in lines] if max(map(len, lines), default=0) > keep else lines
 
 
 def _line_feeds(block: bytes) -> int:

@@ -68,6 +68,11 @@ class LineRejected(Exception):
         return Rejected(line, self.code, reason, raw[:RAW_BYTES])
 
 
+def kept_whole(code: str, raw: bytes) -> bool:
+    """Whether the `raw` of a rejected line is all of it; a line beyond the line cap is cut while it is read."""
+    return code != "line.too_long" and len(raw) < RAW_BYTES
+
+
 def decode(line: bytes, limits: Limits) -> dict[str, Any]:
     """The JSON object that `line` is; raises `LineRejected`."""
     if len(line) > limits.line_bytes:

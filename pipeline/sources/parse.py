@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from pipeline.errors import ActivityError, did_you_mean
 from pipeline.sources import framing
 from pipeline.sources.columns import as_table
 from pipeline.sources.fields import Picker, Row
-from pipeline.sources.formats import FORMATS
+from pipeline.sources.formats import FORMATS, Format
 from pipeline.sources.lines import BOM, Limits, LineRejected, Rejected, decode
 from pipeline.sources.objects import ObjectRef
 from pipeline.sources.times import Clock, microseconds
@@ -146,18 +146,49 @@ def cut(
     `Parsed.rejected`, never errors.
     """
     chosen = FORMATS[detect(file, ref, format)]
-    clock = Clock(microseconds(received_fallback), None if retention_cutoff is None else microseconds(retention_cutoff))
-    picker = Picker(source_name or chosen.source_in(ref.path) or chosen.name, chosen.stamped, clock)
+    picker = _picker(chosen, ref, source_name, received_fallback, retention_cutoff)
     frame = framing.concatenated if chosen.concatenated else framing.newline_delimited
     for first, text in frame(file, chunk_bytes=chunk_bytes, line_bytes=limits.line_bytes):
         yield Job(object_index, first, text, picker, limits)
 
 
+def parse_lines(
+    lines: Mapping[int, bytes],
+    ref: ObjectRef,
+    object_index: int,
+    format: str,
+    *,
+    source_name: str = "",
+    retention_cutoff: datetime | None = None,
+    limits: Limits,
+) -> Parsed:
+    """Parse single lines of the object `ref`, by their numbers, as `cut` would have them parsed with all the others."""
+    picker = _picker(FORMATS[format], ref, source_name, ref.modified, retention_cutoff)
+    parsed = Job(object_index, 0, list(lines.values()), picker, limits).run()
+    numbers = list(lines)
+    column = pa.array([numbers[at] for at in parsed.table["line"].to_pylist()], pa.int64())
+    table = parsed.table.set_column(parsed.table.schema.get_field_index("line"), "line", column)
+    rejected = [replace(line, line=numbers[line.line]) for line in parsed.rejected]
+    return replace(parsed, table=table, rejected=rejected)
+
+
+def _picker(format: Format, ref: ObjectRef, name: str, received_fallback: datetime, cutoff: datetime | None) -> Picker:
+    clock = Clock(microseconds(received_fallback), None if cutoff is None else microseconds(cutoff))
+    return Picker(name or format.source_in(ref.path) or format.name, format.stamped, clock)
+
+
 def read_line(file: BinaryIO, format: str, number: int, *, line_bytes: int) -> bytes | None:
     """Line `number` (from 1) of an object read as `format`, or None when it has fewer."""
+    return read_lines(file, format, {number}, line_bytes=line_bytes).get(number)
+
+
+def read_lines(file: BinaryIO, format: str, numbers: Collection[int], *, line_bytes: int) -> dict[int, bytes]:
+    """The lines of these numbers (from 1) of an object read as `format`; those that it does not have are left out."""
     frame = framing.concatenated if FORMATS[format].concatenated else framing.newline_delimited
+    found: dict[int, bytes] = {}
     for first, text in frame(file, chunk_bytes=CHUNK_BYTES, line_bytes=line_bytes):
         lines = framing.lines_of(text, line_bytes=line_bytes)
-        if number < first + len(lines):
-            return lines[number - first]
-    return None
+        found |= {number: lines[number - first] for number in numbers if first <= number < first + len(lines)}
+        if first + len(lines) > max(numbers):
+            break
+    return found
