@@ -1,8 +1,9 @@
 """Erasing a customer: every trace leaves, and nothing brings them back ("Retention and erasure" in docs/semantics.md).
 
-The order makes an erasure that is cut short safe to repeat, and complete when it is: first the keyed hashes are kept,
-so that from then on nothing of theirs gets in; then the objects are written anew; then the lake's rows go in one
-transaction with the objects' new versions; last, what the lake and the state database would still have on disk.
+The order makes an erasure that is cut short safe to repeat, and complete when it is. First the keyed hashes are kept, so
+that from then on nothing of theirs gets in, and saved funnels that name them go; then the objects are written anew; then
+the lake's rows go, in one transaction with the objects' new versions; last, what the lake and the state database still
+have on disk of all that.
 """
 
 from __future__ import annotations
@@ -48,11 +49,13 @@ def erase(
     now: datetime,
     *,
     dry_run: bool = False,
+    wait: float = 60,
     progress: Progress = lambda read: None,
 ) -> Erasure:
     """Erase the customer of that id, with the visitors first linked to them. The pipeline waits meanwhile.
 
-    Raises `LakeBusy` when another writer, or at the very end a reader, does not give way; an erasure may be repeated.
+    Raises `LakeBusy` when another writer, or for `wait` seconds at the very end a reader, does not give way. An erasure
+    that ended so, or was cut short, is to be repeated.
     """
     with writer_lock(lake.lock_path, wait=600):
         who = forget.person(lake, customer)
@@ -62,20 +65,20 @@ def erase(
         # Whoever was erased before is looked for, too: a visitor's link is gone once an erasure was cut short.
         theirs = Erased(known.key, known.hashes | erased.hashes)
         is_theirs = partial(mentions, erased=theirs)
-        if not dry_run:
-            state.erasures.remember(erased, now)
-        result.objects = erase_from_objects(settings, theirs, now, dry_run=dry_run, progress=progress)
         funnels = [saved for saved in state.funnels.all() if _names_somebody(saved, who)]
         result.funnels = len(funnels)
+        if not dry_run:
+            state.erasures.remember(erased, now)
+            for saved in funnels:  # while the lake still knows by which names and emails
+                state.funnels.delete(saved.id)
+        result.objects = erase_from_objects(settings, theirs, now, dry_run=dry_run, progress=progress)
         if dry_run:
             result.rows = forget.count(lake, who, is_theirs)
             return result
         with lake.changing() as cursor:
             result.rows = forget.remove(cursor, who, is_theirs, _versions(result.objects), now)
-        result.files = forget.purge(lake)
-        for saved in funnels:
-            state.funnels.delete(saved.id)
-        forget.overwrite(settings.data / "state.sqlite")
+        result.files = forget.purge(lake, now, wait=wait)
+        forget.overwrite(settings.data / "state.sqlite", wait=wait)
     return result
 
 

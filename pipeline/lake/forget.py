@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -68,6 +69,9 @@ _BOUNDS = """UPDATE ducklake_table_column_stats AS whole SET
     max_value = (SELECT max(max_value) FROM ducklake_file_column_stats file
                  WHERE file.table_id = whole.table_id AND file.column_id = whole.column_id)
     WHERE (table_id, column_id) IN (SELECT table_id, column_id FROM ducklake_column WHERE column_type = 'varchar')"""
+
+
+_LONGEST_QUERY = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,7 @@ def _their_lines(cursor: duckdb.DuckDBPyConnection, mentions: Callable[[bytes], 
     return pa.Table.from_pylist(found, schema=schema)
 
 
-def purge(lake: Lake, *, wait: float = 60) -> int:
+def purge(lake: Lake, now: datetime, *, wait: float) -> int:
     """Let nothing be left that a row was removed from: the files behind delete files, older snapshots, the files only
     those need, and the catalog's statistics and free pages. Returns how many files went. The caller holds the writer
     lock. Raises `LakeBusy` when a reader keeps the catalog from being written anew for `wait` seconds.
@@ -198,10 +202,20 @@ def purge(lake: Lake, *, wait: float = 60) -> int:
         for clean_up in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files"):
             files += len(cursor.execute(f"CALL {clean_up}('lake', cleanup_all => true)").fetchall())
     overwrite(lake.folder / CATALOG, (_BOUNDS,), wait=wait)
-    return files
+    return files + _left_behind(lake, now)
 
 
-def overwrite(database: Any, statements: Sequence[str] = (), *, wait: float = 60) -> None:
+def _left_behind(lake: Lake, now: datetime) -> int:
+    """Remove what killed processes have left where DuckDB puts what memory does not hold; a running one may use what
+    is newer."""
+    before = (now - _LONGEST_QUERY).timestamp()
+    left = [path for path in (lake.folder / "tmp").glob("**/*") if path.is_file() and path.stat().st_mtime < before]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+def overwrite(database: Path, statements: Sequence[str] = (), *, wait: float) -> None:
     """Run `statements` on an SQLite database, and write it anew without free pages, its log emptied, too.
 
     Raises `LakeBusy` when others use it for longer than `wait` seconds.

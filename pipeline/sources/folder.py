@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -113,7 +114,8 @@ class FolderSource:
         except FileNotFoundError:
             raise ObjectGone(f"The file {ref.key!r} was deleted after it was listed.") from None
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise SourceError(
                 f"{ref.key!r} cannot be written: {error.strerror}.",
                 hint="Let the user that runs this write it.",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.erasure import Erasure, erase
-from pipeline.errors import SnapshotGone
+from pipeline.errors import LakeBusy, SnapshotGone
 from pipeline.lake import Lake, maintain
 from pipeline.landing import object_key
 from pipeline.questions import ledger
@@ -126,7 +129,7 @@ def _decoded(place: str, body: bytes) -> Iterator[tuple[str, bytes]]:
     yield place, body
     if body.startswith(b"\x1f\x8b"):
         yield place, gzip.decompress(body)
-    elif body.startswith(b"PAR1"):
+    elif body.startswith(b"PAR1") and body.endswith(b"PAR1"):
         table = pq.ParquetFile(place).read()
         for name in table.column_names:
             yield f"{place} {name}", repr(table[name].to_pylist()).encode()
@@ -254,3 +257,79 @@ def test_a_reader_of_an_older_snapshot_is_told_so_and_moves_on(site: Site) -> No
     for told in (erased.stdout, erased.stderr):
         assert not [canary for canary in CANARIES if canary in told.encode()]
     reader.close()
+
+
+def test_an_erasure_that_is_cut_short_anywhere_is_complete_when_repeated(site: Site) -> None:
+    fill(site)
+    for stop in range(1, 8):
+
+        def cut_short(read: int, stop: int = stop) -> None:
+            if read == stop:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            site.erase(progress=cut_short)
+        site.poll()  # objects that were written anew already are other objects for the ledger
+        assert ledger.totals(site.lake.snapshot()).balanced
+    assert site.traces()
+    site.erase()
+    assert site.traces() == []
+    assert ledger.totals(site.lake.snapshot()).balanced
+
+
+def test_a_reader_that_does_not_give_way_is_told_of_and_a_repeated_erasure_ends(site: Site) -> None:
+    fill(site)
+    with closing(sqlite3.connect(site.lake.folder / "catalog.sqlite", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM ducklake_snapshot").fetchone()
+        with pytest.raises(LakeBusy) as caught:
+            site.erase(wait=0)
+    assert caught.value.code == "erasure.unfinished"
+    assert site.traces()
+    site.erase()
+    assert site.traces() == []
+
+
+def test_what_killed_processes_left_behind_goes_too(site: Site) -> None:
+    fill(site)
+    written = next(site.lake.folder.glob("files/main/events/**/*.parquet"))
+    written.with_name("ducklake-orphan.parquet").write_bytes(b"PAR1" + IP.encode())
+    spilled = site.lake.folder / "tmp" / "duckdb_temp_storage-0.tmp"
+    spilled.parent.mkdir(exist_ok=True)
+    spilled.write_bytes(CUSTOMER.encode())
+    long_ago = (NOW - timedelta(days=1)).timestamp()
+    os.utime(spilled, (long_ago, long_ago))
+    site.erase()
+    assert site.traces() == []
+
+
+def test_a_bucket_with_versions_keeps_none_of_theirs(site: Site) -> None:
+    client = site.server.client
+    client.put_bucket_versioning(Bucket=site.bucket, VersioningConfiguration={"Status": "Enabled"})
+    fill(site)
+    site.erase()
+    kept = client.list_object_versions(Bucket=site.bucket)
+    bodies = [
+        client.get_object(Bucket=site.bucket, Key=each["Key"], VersionId=each["VersionId"])["Body"].read()
+        for each in kept["Versions"]
+    ]
+    assert len(bodies) == 4
+    assert not [canary for body in bodies for canary in CANARIES if canary in gzip.decompress(body)]
+
+
+def test_an_archive_that_cannot_be_written_is_named_and_brings_nobody_back(site: Site) -> None:
+    fill(site)
+    blocked = site.settings.data / "archives" / ".plain.json.tmp"
+    blocked.mkdir()  # no right is missing to root: this is what no user may write
+    done = site.erase()
+    [(place, why)] = done.objects.left
+    assert place.endswith("plain.json")
+    assert "cannot be written" in why
+    assert {trace.split(": ")[0] for trace in site.traces()} == {str(blocked.with_name("plain.json"))}
+    rebuilt = Lake.open(make_settings(site.settings.data / "rebuilt"))
+    loading = Pipeline(site.settings, rebuilt, lambda: datetime.now(UTC))
+    loading.poll(Sweep.ALL)
+    loading.close()
+    ids = {row["message_id"] for row in rebuilt.snapshot().fetch(rebuilt.snapshot().events).to_pylist()}
+    assert ids == site.stored().keys()
+    rebuilt.close()
