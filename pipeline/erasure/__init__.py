@@ -1,9 +1,9 @@
 """Erasing a customer: every trace leaves, and nothing brings them back ("Retention and erasure" in docs/semantics.md).
 
-The order makes an erasure that is cut short safe to repeat, and complete when it is. First the keyed hashes are kept, so
-that from then on nothing of theirs gets in, and saved funnels that name them go; then the objects are written anew; then
-the lake's rows go, in one transaction with the objects' new versions; last, what the lake and the state database still
-have on disk of all that.
+The order makes an erasure that is cut short safe to repeat, and complete when it is. First the keyed hashes are kept,
+so that from then on nothing of theirs gets in, and saved funnels that name them go; then the objects are written anew;
+then the lake's rows go, in one transaction with the objects' new versions; last, what the lake and the state database
+still have on disk of all that.
 """
 
 from __future__ import annotations
