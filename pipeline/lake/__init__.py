@@ -10,6 +10,7 @@ import duckdb
 import ibis
 
 from pipeline.errors import SnapshotGone
+from pipeline.lake.backup import back_up
 from pipeline.lake.commit import Batch, Transaction
 from pipeline.lake.engine import Engine, is_whole
 from pipeline.lake.ledger import Entry, Identity, unsettled
@@ -37,6 +38,7 @@ class Lake:
 
     def __init__(self, settings: Settings, *, threads: int | None = None) -> None:
         self.folder = settings.lake
+        self.backups = settings.backups
         self.dedupe_days = settings.dedupe_days
         settings.make_data_folder()
         self.folder.mkdir(exist_ok=True)
@@ -53,6 +55,8 @@ class Lake:
                     return engine
             engine.close()
         with writer_lock(self.lock_path, wait=600):
+            if is_whole(self.folder):
+                back_up(self.folder, self.backups, datetime.now(UTC), "migration")
             engine = Engine(self.folder, memory_mb=memory_mb, threads=threads)
             with engine.cursor() as cursor:
                 migrate(cursor)

@@ -23,7 +23,8 @@ ATTACH = "DATA_INLINING_ROW_LIMIT 0, META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 
 class Engine:
     """One DuckDB instance with the lake attached; a cursor per use. Safe to share between threads.
 
-    Re-opens itself once DuckDB says that its instance is no longer usable.
+    Re-opens itself once DuckDB says that its instance is no longer usable, or when another catalog has taken the place
+    of the one that it opened: a restored or a rebuilt one.
     """
 
     def __init__(self, folder: Path, *, memory_mb: int, threads: int | None = None) -> None:
@@ -51,14 +52,26 @@ class Engine:
                 _load_extension(con, name)
             catalog, files = (_quoted(self.folder / name) for name in (CATALOG, "files"))
             con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
+            self._opened = self._identity()
             return con
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file the catalog is; None where there is none, and then the one that is open is all there is."""
+        try:
+            stat = (self.folder / CATALOG).stat()
+        except OSError:
+            return None
+        return stat.st_dev, stat.st_ino
+
+    def _replaced(self) -> bool:
+        return self._identity() not in (None, self._opened)
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of its own on the shared instance. DuckDB's errors leave it as `LakeError`."""
         with translated():
             try:
-                cursor = self._con.cursor()
+                cursor = (self._reopened() if self._replaced() else self._con).cursor()
                 _set_session(cursor)
             except (duckdb.FatalException, duckdb.ConnectionException):
                 cursor = self._reopened().cursor()
@@ -72,7 +85,10 @@ class Engine:
         with self._lock:
             try:
                 self._con.execute("SELECT 1")
+                usable = not self._replaced()
             except duckdb.Error:
+                usable = False
+            if not usable:
                 self._con = self._open()
             return self._con
 

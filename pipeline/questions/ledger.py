@@ -33,9 +33,18 @@ class Totals:
     oldest_event: datetime | None
 
     @property
+    def lines_over(self) -> int:
+        """Lines read beyond those accounted for; below zero, those accounted for and never read."""
+        return self.lines - (self.loaded + self.duplicate + self.rejected + self.expired)
+
+    @property
+    def events_over(self) -> int:
+        """Events in the lake beyond those loaded and not removed; below zero, those missing."""
+        return self.events - (self.loaded - self.removed)
+
+    @property
     def balanced(self) -> bool:
-        read = self.loaded + self.duplicate + self.rejected + self.expired
-        return self.lines == read and self.events == self.loaded - self.removed
+        return self.lines_over == 0 and self.events_over == 0
 
 
 def totals(snapshot: Snapshot) -> Totals:

@@ -149,7 +149,7 @@ def test_a_ledger_that_does_not_balance_is_told(lake: Lake, settings: Settings, 
     watch.look(NOW)
     add_events(lake, [{"message_id": "c"}], key="another")
     assert _status(hook) == [("unbalanced", "firing")]
-    assert "1 events in the lake" in hook.heard[0]["text"]
+    assert "-1 of 1 events in the lake" in hook.heard[0]["text"]
 
 
 def test_data_that_is_late_is_seen_while_the_scheduler_waits(

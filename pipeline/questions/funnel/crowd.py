@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 
 from pipeline.questions.funnel.considered import Events, Flags, Numbers, together
 from pipeline.questions.funnel.instants import Rules
 
+_STRETCHES = 64
 NEVER = 1 << 62  # far from the ends of an int64: a window may be added and taken away
 
 
@@ -23,13 +25,15 @@ class Crowd:
     """By a person's number, in microseconds, where `NEVER` and -`NEVER` stand for no such event: `first`, the time of
     the first entry; `late`, whether an entry's window had not ended by the newest event of the lake; `came` and
     `went`, a row per step that has to be waited for (any, or else the second), when it happened first and last;
-    `end`, the last time of any step but the first."""
+    `end`, the last time of any step but the first; `near`, a bit for each of the `_STRETCHES` of the funnel's time in
+    which the second step happened."""
 
     first: Numbers
     late: Flags
     came: Numbers
     went: Numbers
     end: Numbers
+    near: Numbers
 
     @classmethod
     def of(cls, events: Sequence[Events], rules: Rules, newest: int) -> Crowd:
@@ -41,22 +45,30 @@ class Crowd:
             came=np.full((len(waited_for), people), NEVER),
             went=np.full((len(waited_for), people), -NEVER),
             end=np.full(people, -NEVER),
+            near=np.zeros(people, np.uint64),
         )
         for some in events:
             crowd._enter(some, rules, newest)
-            for row, step in enumerate(waited_for):
-                person, at = _those(some, some.steps & (1 << step) != 0)
-                np.minimum.at(crowd.came[row], person, at)
-                np.maximum.at(crowd.went[row], person, at)
-            person, at = _those(some, some.steps > 1)
-            np.maximum.at(crowd.end, person, at)
+            crowd._wait(some, waited_for, rules)
         return crowd
 
     def _enter(self, events: Events, rules: Rules, newest: int) -> None:
-        person, at = _those(events, begins(events, rules))
+        begun = np.flatnonzero(begins(events, rules))
+        person, at = events.person[begun], events.at[begun]
         np.minimum.at(self.first, person, at)
         if len(at) and at.max() + rules.window > newest:
             self.late[person[at + rules.window > newest]] = True
+
+    def _wait(self, events: Events, waited_for: Iterable[int], rules: Rules) -> None:
+        if 0 not in waited_for:
+            events = events.take(np.flatnonzero(events.steps > 1))
+            np.maximum.at(self.end, events.person, events.at)
+        for row, step in enumerate(waited_for):
+            filling = np.flatnonzero(events.steps & (1 << step))
+            person, at = events.person[filling], events.at[filling]
+            np.minimum.at(self.came[row], person, at)
+            np.maximum.at(self.went[row], person, at)
+            np.bitwise_or.at(self.near, person, np.uint64(1) << _stretch(at, rules))
 
     @classmethod
     def together(cls, crowds: Iterable[Crowd]) -> Crowd:
@@ -70,14 +82,15 @@ class Crowd:
             np.minimum(self.came, other.came),
             np.maximum(self.went, other.went),
             np.maximum(self.end, other.end),
+            self.near | other.near,
         )
 
     def entered(self) -> Numbers:
         """The numbers of those who entered, in order."""
         return np.flatnonzero(self.first != NEVER)
 
-    def spans(self, rules: Rules) -> tuple[Numbers, Numbers]:
-        """By person, from when to when their events may be part of a sequence of two steps or more."""
+    def spans(self, rules: Rules) -> Spans:
+        """Where a sequence of two steps or more may be."""
         if rules.order == "any":
             # Of two steps one is not the first to come, and one not the last to go: the other is near.
             came = np.partition(self.came, 1, axis=0)[1]
@@ -87,17 +100,52 @@ class Crowd:
             came, ended = self.came[0], self.end
             nobody = (came == NEVER) | (self.went[0] < self.first)
         begun = self.first if rules.first_entry_only else np.maximum(self.first, came - rules.window)
-        return np.where(nobody, NEVER, begun), ended
+        return Spans(np.where(nobody, NEVER, begun), ended, self.near, rules)
 
 
-def travelled(events: Sequence[Events], spans: tuple[Numbers, Numbers]) -> Events:
-    """The events within the spans of their people."""
-    return together([_within(some, *spans) for some in events])
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """By a person's number, the times from `low` to `high`, and, as in `Crowd`, what is `near`."""
+
+    low: Numbers
+    high: Numbers
+    near: Numbers
+    rules: Rules
+
+    def within(self, events: Events) -> Events:
+        """The events that a sequence of two steps or more may be made of, or that may break one."""
+        places = np.flatnonzero(events.at >= self.low[events.person])
+        found = events.take(places[events.at[places] <= self.high[events.person[places]]])
+        if self.rules.order == "any" or self.rules.first_entry_only:
+            return found
+        # A first step alone is nothing without a second within the window: most of them are not looked at any further.
+        after = np.uint64((1 << min((self.rules.window >> _width(self.rules)) + 2, _STRETCHES)) - 1)
+        followed = (self.near[found.person] >> _stretch(found.at, self.rules)) & after != 0
+        return found.take(np.flatnonzero(followed | (found.steps != 1) | (found.barred != 0) | found.breaks))
 
 
-def _within(events: Events, low: Numbers, high: Numbers) -> Events:
-    places = np.flatnonzero(events.at >= low[events.person])
-    return events.take(places[events.at[places] <= high[events.person[places]]])
+def _width(rules: Rules) -> int:
+    """How many bits a stretch is long, in microseconds."""
+    return max((rules.stop + rules.window - rules.start).bit_length() - _STRETCHES.bit_length() + 1, 0)
+
+
+def _stretch(at: Numbers, rules: Rules) -> Numbers:
+    """The number of the stretch that each time lies in."""
+    stretch: Numbers = ((at - rules.start) >> _width(rules)).astype(np.uint64)
+    return stretch
+
+
+def groups(low: Numbers, most: int) -> list[tuple[int, int]]:
+    """The people who have a span, parted by their numbers: at least one group, from a number up to another."""
+    people = np.flatnonzero(low != NEVER)
+    edges = people[np.arange(1, most) * len(people) // most] if len(people) else people
+    return list(pairwise([0, *np.unique(edges).tolist(), len(low)]))
+
+
+def travelled(events: Sequence[Events], spans: Spans, groups: Sequence[tuple[int, int]]) -> list[Events]:
+    """By group, the events within the spans of their people."""
+    found = together([spans.within(some) for some in events])
+    return [found.take(np.flatnonzero((found.person >= first) & (found.person < beyond))) for first, beyond in groups]
 
 
 def begins(events: Events, rules: Rules) -> Flags:
@@ -105,9 +153,3 @@ def begins(events: Events, rules: Rules) -> Flags:
     step = events.steps != 0 if rules.order == "any" else events.steps & 1 != 0
     found: Flags = step & (events.at >= rules.start) & (events.at < rules.stop)
     return found
-
-
-def _those(events: Events, which: Flags) -> tuple[Numbers, Numbers]:
-    """The people and times of these events."""
-    places = np.flatnonzero(which)
-    return events.person[places], events.at[places]

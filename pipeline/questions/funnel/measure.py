@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from itertools import chain, pairwise
+from itertools import chain, count
 
 import numpy as np
 
 from pipeline.questions.funnel.answer import NEVER, Answer, Came
-from pipeline.questions.funnel.considered import Considered, Events, Numbers, together
-from pipeline.questions.funnel.crowd import Crowd, begins, travelled
+from pipeline.questions.funnel.considered import Considered, Events, Numbers, SharedHash, together
+from pipeline.questions.funnel.crowd import Crowd, Spans, begins, groups, travelled
 from pipeline.questions.funnel.instants import Rules
 from pipeline.questions.funnel.journeys import NONE, Rows, journeys
 from pipeline.questions.funnel.sequence import in_sequence
@@ -23,41 +24,42 @@ from pipeline.questions.matching import instant
 from pipeline.questions.ranges import Bounds, microseconds_of
 from pipeline.questions.snapshot import Snapshot
 
-_ROWS = 500_000  # events whose journeys are searched at once, and so the memory that takes
+_ROWS, _MOST_GROUPS = 1_000_000, 31  # events for which there is a group of people more, and how many more at most
 _THREADS = min(4, os.cpu_count() or 1)
 _LATELY = timedelta(days=2)  # where the newest event is looked for first
 
 
 def measure(snapshot: Snapshot, funnel: Funnel) -> Answer:
     """The funnel's answer at this snapshot, exact. Raises `LakeError`, `SnapshotGone`."""
-    considered = Considered(snapshot, funnel)
-    rules = _rules(funnel)
     with ThreadPoolExecutor(_THREADS) as threads:
-        newest = _newest(snapshot, funnel)
-        events, crowd = _read(considered, rules, newest, threads)
-        came = _entered(crowd, rules, newest)
-        if considered.values is not None:
-            firsts = _first_values(considered, chain.from_iterable(events), crowd, rules)
-            came.value[:] = considered.values.codes(firsts[came.number])
-        travellers = together(list(threads.map(partial(travelled, spans=crowd.spans(rules)), events)))
-        del events  # the most of what is held
-        far = _Far.together(list(threads.map(partial(_searched, considered, rules), _groups(travellers))))
-    return Answer(
-        funnel=funnel,
-        version=snapshot.version,
-        came=_told(came, far, considered),
-        values=(None,) if considered.values is None else considered.values.texts,
-    )
+        for salt in count():
+            with suppress(SharedHash):
+                return _measured(snapshot, funnel, threads, salt)
+    raise AssertionError("salts do not end")
+
+
+def _measured(snapshot: Snapshot, funnel: Funnel, threads: ThreadPoolExecutor, salt: int) -> Answer:
+    rules = _rules(funnel)
+    newest = threads.submit(_newest, snapshot, funnel)
+    considered = Considered(snapshot, funnel, threads, salt)
+    events, crowd = _read(considered, rules, newest, threads)
+    came = _entered(crowd, rules, newest.result())
+    if funnel.breakdown is not None:
+        firsts = threads.submit(_first_values, considered, list(chain.from_iterable(events)), crowd, rules)
+    far = _far(considered, rules, events, crowd, threads)
+    if funnel.breakdown is not None:
+        came.value[:] = considered.values.codes(firsts.result()[came.number])
+    return Answer(funnel, snapshot.version, came=_told(came, far, considered), values=considered.values.texts)
 
 
 def _read(
-    considered: Considered, rules: Rules, newest: int, threads: ThreadPoolExecutor
+    considered: Considered, rules: Rules, newest: Future[int], threads: Executor
 ) -> tuple[list[list[Events]], Crowd]:
     """All events, and their crowd. The engine hands rows over by one thread only: each stretch of time has its own."""
 
     def read(stretch: Bounds) -> tuple[list[Events], Crowd]:
         events = considered.events(stretch)
-        return events, Crowd.of(events, rules, newest)
+        return events, Crowd.of(events, rules, newest.result())
 
     found = list(threads.map(read, considered.stretches(_THREADS)))
     return [events for events, _ in found], Crowd.together(crowd for _, crowd in found)
@@ -103,14 +105,18 @@ def _entered(crowd: Crowd, rules: Rules, newest: int) -> Came:
     )
 
 
-def _first_values(considered: Considered, events: Iterable[Events], crowd: Crowd, rules: Rules) -> Numbers:
+def _first_values(considered: Considered, events: Sequence[Events], crowd: Crowd, rules: Rules) -> Numbers:
     """By person, the value of their first entry."""
-    firsts = together([some.take(np.flatnonzero(some.at == crowd.first[some.person])) for some in events])
+
+    def first(some: Events) -> Events:
+        return some.take(np.flatnonzero(some.at == crowd.first[some.person]))
+
+    firsts = together(list(map(first, events)))
     values = np.zeros(firsts.people, firsts.value.dtype)
     values[firsts.person] = firsts.value
     several = np.bincount(firsts.person, minlength=firsts.people) > 1
     at_once = firsts.take(np.flatnonzero(several[firsts.person]))
-    at_once = in_sequence(considered, at_once, any_order=rules.order == "any")
+    at_once = in_sequence(considered, at_once, any_order=rules.order == "any", within=first)
     begun = at_once.take(np.flatnonzero(begins(at_once, rules))[::-1])  # the first of each is written last
     values[begun.person] = begun.value
     return values
@@ -131,17 +137,21 @@ class _Far:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
 
-def _groups(events: Events) -> Iterator[Events]:
-    """The events of some people after those of others, by their numbers; at least once."""
-    upto = np.bincount(events.person, minlength=events.people).cumsum()
-    wanted = np.arange(_ROWS, len(events), _ROWS)
-    edges = [0, *np.unique(np.searchsorted(upto, wanted) + 1).tolist(), events.people]
-    for first, beyond in pairwise(edges):
-        yield events.take(np.flatnonzero((events.person >= first) & (events.person < beyond)))
+def _far(
+    considered: Considered, rules: Rules, events: Sequence[Sequence[Events]], crowd: Crowd, threads: Executor
+) -> _Far:
+    """Some people at a time, which bounds the memory that it takes."""
+    spans = crowd.spans(rules)
+    rows = sum(len(some) for stretch in events for some in stretch)
+    some_people = groups(spans.low, 1 + min(rows // _ROWS, _MOST_GROUPS))
+    parts = threads.map(partial(travelled, spans=spans, groups=some_people), events)
+    found = threads.map(lambda of_group: _searched(considered, spans, together(of_group)), zip(*parts, strict=True))
+    return _Far.together(list(found))
 
 
-def _searched(considered: Considered, rules: Rules, events: Events) -> _Far:
-    events = in_sequence(considered, events, any_order=rules.order == "any")
+def _searched(considered: Considered, spans: Spans, events: Events) -> _Far:
+    rules = spans.rules
+    events = in_sequence(considered, events, any_order=rules.order == "any", within=spans.within)
     firsts = np.flatnonzero(np.append(True, events.person[1:] != events.person[:-1])[: len(events)])
     rows = Rows(
         person=np.repeat(np.arange(len(firsts)), np.diff(firsts, append=len(events))),
@@ -170,7 +180,6 @@ def _told(came: Came, far: _Far, considered: Considered) -> Came:
     beyond = np.flatnonzero(far.depth > 1)
     places = places[beyond]
     came.at[places] = far.at[beyond, 0]
-    if considered.values is not None:
-        came.value[places] = considered.values.codes(far.value[beyond])
+    came.value[places] = considered.values.codes(far.value[beyond])
     came.open[came.depth == far.at.shape[1]] = False
     return replace(came, far=places, later=far.at[beyond, 1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,16 +11,18 @@ import numpy as np
 from pipeline.questions.funnel.considered import Considered, Events, Flags, Numbers
 
 
-def in_sequence(considered: Considered, events: Events, *, any_order: bool) -> Events:
+def in_sequence(
+    considered: Considered, events: Events, *, any_order: bool, within: Callable[[Events], Events]
+) -> Events:
     """These events by person and time; those of one instant by the step they match, or, where some match several or
-    any order will do, by id; of equals by id. All of a person's events of an instant have to be among them."""
+    any order will do, by id; of equals by id. They are all events of some instants that are `within` some bounds."""
     events = ordered(events)
     new = np.append(True, _changes(events))[: len(events)]
     starts = np.flatnonzero(new)
     if len(starts) == len(events):
         return events
     undecided = _undecided(events, starts, any_order)[np.cumsum(new) - 1]
-    return _decided(considered, events, np.flatnonzero(undecided), any_order) if undecided.any() else events
+    return _decided(considered, events, np.flatnonzero(undecided), any_order, within) if undecided.any() else events
 
 
 def ordered(events: Events) -> Events:
@@ -69,10 +72,12 @@ def _differ(column: Numbers, starts: Numbers) -> Flags:
     return differ
 
 
-def _decided(considered: Considered, events: Events, places: Numbers, any_order: bool) -> Events:
+def _decided(
+    considered: Considered, events: Events, places: Numbers, any_order: bool, within: Callable[[Events], Events]
+) -> Events:
     """With the events at these places, whole instants of people, in the order of their ids."""
     asked = events.take(places)
-    found = considered.at(np.unique(asked.at))  # by id
+    found = within(considered.at(np.unique(asked.at)))  # by id
     found = found.take(np.flatnonzero(_among(found, asked)))
     found = found.take(np.lexsort((found.at, found.person)))
     if not any_order:
