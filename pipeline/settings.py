@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     memory_limit_mb: int = Field(700, ge=200, description="What DuckDB may use in a process, in MB.")
     merge_every: int = Field(40, ge=1, description="Batches between two merges of small files.")
     expire_hours: int = Field(24, ge=1, description="How long old snapshots, and links to them, stay readable.")
+    backup_days: int = Field(7, ge=1, description="How long the daily backups of the lake's catalog are kept.")
     late_after: int = Field(180, ge=10, description="Seconds after which a page says that the data is behind.")
     log: Literal["auto", "text", "json"] = Field(
         "auto", description="How `run` tells of batches: `text`, `json` (one line each), or text to a terminal only."
@@ -269,6 +270,10 @@ class Settings(BaseSettings):
     @property
     def lake(self) -> Path:
         return self.data / "lake"
+
+    @property
+    def backups(self) -> Path:
+        return self.data / "backups"
 
     @property
     def geo(self) -> Path:
