@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": "verify",
     "rejected": "rejected",
     "replay": "replay",
+    "backup": "backup",
     "retain": "retain",
     "erase": "erase",
     "doctor": "doctor",

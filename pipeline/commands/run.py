@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.demo.plan import Plan
 from pipeline.enrich import device_versions
 from pipeline.errors import ActivityError, LakeError
-from pipeline.lake import Lake, maintain, retain
+from pipeline.lake import Lake, backup, maintain, retain
 from pipeline.run import Look, Pipeline
 from pipeline.settings import Settings, parse_duration
 from pipeline.sources import Sweep
@@ -132,7 +132,18 @@ class Scheduler:
         # A clock that was a year ahead and is right again must not put retention off for a year.
         if self._retained_at is None or abs(now - self._retained_at) >= RETAIN_EVERY:
             self._retained_at = now
+            self._back_up(now)
             self._retain(now)
+
+    def _back_up(self, now: datetime) -> None:
+        """The day's backup of the catalog, before anything is let go of."""
+        folder = self._settings.backups
+        if any(each.why == "daily" and abs(now - each.taken_at) < RETAIN_EVERY for each in backup.list_backups(folder)):
+            return  # by a scheduler that ran before this one, or by cron
+        with self.state.upkeep.running("backup", _now) as said:
+            taken = backup.back_up(self._lake.folder, folder, now, "daily")
+            gone = backup.prune(folder, now, self._settings.backup_days)
+            said(f"{taken.path.name} taken, {len(gone):,} older removed")
 
     def _retain(self, now: datetime) -> None:
         """Let go of what is too old, and tell the pages; what is too much to go unasked waits for somebody's word."""

@@ -55,10 +55,11 @@ class Lake:
                     return engine
             engine.close()
         with writer_lock(self.lock_path, wait=600):
-            if is_whole(self.folder):
-                back_up(self.folder, self.backups, datetime.now(UTC), "migration")
+            whole = is_whole(self.folder)
             engine = Engine(self.folder, memory_mb=memory_mb, threads=threads)
             with engine.cursor() as cursor:
+                if whole and not is_current(cursor):
+                    back_up(self.folder, self.backups, datetime.now(UTC), "migration")
                 migrate(cursor)
         return engine
 

@@ -1,0 +1,183 @@
+"""Backups of the catalog: whole while others write, taken daily and before a migration, and restorable or said not to
+be."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.commands.run import Scheduler
+from pipeline.errors import LakeError
+from pipeline.lake import Lake, backup, maintain
+from pipeline.lake.engine import CATALOG
+from pipeline.questions import ledger
+from tests.support import NOW, add_events, make_lake, make_settings
+from tests.unit.test_cli import pipeline
+from tests.unit.test_lake import ids
+
+DAY = timedelta(days=1)
+
+
+def take(lake: Lake, at: int = 0) -> backup.Backup:
+    return backup.back_up(lake.folder, lake.backups, NOW + at * DAY, "asked")
+
+
+def test_a_backup_is_one_whole_database_and_can_be_restored(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    taken = take(lake)
+    assert [path.name for path in lake.backups.iterdir()] == ["catalog-20261123T143000Z-asked.sqlite"]
+    add_events(lake, [{"message_id": "b"}], key="later")
+    assert ids(lake.snapshot()) == ["a", "b"]
+    backup.restore(lake.folder, lake.backups, taken.path, NOW + DAY)
+    assert ids(lake.snapshot()) == ["a"], "a lake that is open moves to the restored catalog"
+    assert ids(Lake.open(make_settings(tmp_path)).snapshot()) == ["a"]
+    add_events(lake, [{"message_id": "b"}, {"message_id": "c"}], key="again")
+    assert ids(lake.snapshot()) == ["a", "b", "c"]
+    assert ledger.totals(lake.snapshot()).balanced
+    undo = backup.list_backups(lake.backups)[0]
+    assert undo.why == "restore"
+    backup.restore(lake.folder, lake.backups, undo.path, NOW + 2 * DAY)
+    assert ids(lake.snapshot()) == ["a", "b"]
+
+
+def test_backups_taken_while_others_write_are_never_torn(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            add_events(lake, [{"message_id": f"{number}"}], key=f"{number}")
+            number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        taken = [take(lake, at) for at in range(12)]
+    finally:
+        stop.set()
+        writer.join()
+    for each in taken:
+        other = tmp_path / each.path.stem
+        shutil.copytree(lake.folder, other / "lake", ignore=shutil.ignore_patterns("catalog*"))
+        shutil.copy(each.path, other / "lake" / CATALOG)
+        totals = ledger.totals(Lake.open(make_settings(other)).snapshot())
+        assert totals.balanced
+        assert totals.objects_loaded == totals.events + 1
+    assert not list(lake.backups.glob(".*"))
+
+
+def test_a_lost_or_damaged_catalog_is_restored(tmp_path: Path) -> None:
+    for number, damage in enumerate((b"", b"no database at all" * 1_000, None)):
+        lake = make_lake(tmp_path / str(number), [{"message_id": "a"}])
+        taken = take(lake)
+        lake.close()
+        for path in lake.folder.glob("catalog.sqlite*"):
+            path.unlink()
+        if damage is not None:
+            (lake.folder / CATALOG).write_bytes(damage)
+        backup.restore(lake.folder, lake.backups, taken.path, NOW)
+        assert ids(Lake.open(make_settings(tmp_path / str(number))).snapshot()) == ["a"]
+
+
+def test_a_log_left_by_the_old_catalog_does_not_get_into_the_restored_one(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    taken = take(lake)
+    add_events(lake, [{"message_id": "b"}], key="later")
+    lake.close()
+    with closing(sqlite3.connect(lake.folder / CATALOG)) as held:  # keeps the log from being emptied
+        held.execute("PRAGMA journal_mode = WAL")
+        held.execute("CREATE TABLE only_in_the_log (x)")
+        assert (lake.folder / f"{CATALOG}-wal").stat().st_size
+        log = (lake.folder / f"{CATALOG}-wal").read_bytes()
+    (lake.folder / f"{CATALOG}-wal").write_bytes(log)
+    backup.restore(lake.folder, lake.backups, taken.path, NOW)
+    assert not (lake.folder / f"{CATALOG}-wal").exists()
+    with closing(sqlite3.connect(lake.folder / CATALOG)) as con:
+        assert con.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert ids(Lake.open(make_settings(tmp_path)).snapshot()) == ["a"]
+
+
+def test_a_backup_whose_files_are_gone_is_refused(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    add_events(lake, [{"message_id": "b"}], key="b")
+    taken = take(lake)
+    maintain.merge(lake)
+    assert backup.missing_files(lake.folder, taken.path) == 0
+    maintain.expire(lake, NOW + 400 * DAY, hours=1)
+    assert backup.missing_files(lake.folder, taken.path) > 0
+    with pytest.raises(LakeError) as caught:
+        backup.restore(lake.folder, lake.backups, taken.path, NOW)
+    assert caught.value.code == "backup.files_gone"
+    assert ids(lake.snapshot()) == ["a", "b"]
+
+
+def test_a_damaged_catalog_makes_no_backup(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    lake.close()
+    content = bytearray((lake.folder / CATALOG).read_bytes())
+    content[4096 : len(content) // 2] = b"\xff" * (len(content) // 2 - 4096)
+    (lake.folder / CATALOG).write_bytes(content)
+    with pytest.raises(LakeError) as caught:
+        take(lake)
+    assert caught.value.code == "backup.failed"
+    assert list(lake.backups.iterdir()) == []
+
+
+def test_an_older_lake_is_backed_up_before_it_is_migrated(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    with lake.engine.cursor() as cursor:
+        cursor.execute("ALTER TABLE lake.events DROP COLUMN utm_term")
+    lake.close()
+    assert not lake.backups.exists(), "a new lake has nothing to back up"
+    lake = Lake.open(make_settings(tmp_path))
+    [kept] = backup.list_backups(lake.backups)
+    assert kept.why == "migration"
+    with closing(sqlite3.connect(kept.path)) as con:
+        columns = "SELECT count(*) FROM ducklake_column WHERE column_name = 'utm_term' AND end_snapshot IS NULL"
+        assert con.execute(columns).fetchone() == (0,)
+    lake.close()
+    Lake.open(make_settings(tmp_path)).close()
+    assert len(backup.list_backups(lake.backups)) == 1
+
+
+def test_old_backups_go_but_never_the_newest(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    for at in range(5):
+        take(lake, at)
+    assert len(backup.prune(lake.backups, NOW + 5 * DAY, 3)) == 2
+    assert len(backup.list_backups(lake.backups)) == 3
+    backup.prune(lake.backups, NOW + 400 * DAY, 3)
+    assert [each.taken_at for each in backup.list_backups(lake.backups)] == [NOW + 4 * DAY]
+    assert backup.remove_all(lake.backups) == 1
+    assert backup.list_backups(lake.backups) == []
+
+
+def test_the_scheduler_takes_one_a_day(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, log="text")
+    for days in (0, 0, 1.5, 1.6, 9):
+        scheduler = Scheduler(settings)
+        scheduler.poll(NOW + days * DAY, lambda: False)
+        scheduler.close()
+    kept = [each.taken_at for each in backup.list_backups(settings.backups)]
+    assert kept == [NOW + 9 * DAY], "that of day 1.5 is older than seven days"
+    assert [run.problem for run in scheduler.state.upkeep.last(kind="backup")] == [None] * 3
+
+
+def test_the_command_takes_lists_and_restores(tmp_path: Path) -> None:
+    assert pipeline(tmp_path, "backup").returncode == 2
+    assert pipeline(tmp_path, "backup", "--list").returncode == 1
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    name = Path(pipeline(tmp_path, "backup").stdout.strip()).name
+    add_events(lake, [{"message_id": "b"}], key="b")
+    listed = pipeline(tmp_path, "backup", "--list")
+    assert (listed.returncode, name in listed.stdout, "can be restored" in listed.stdout) == (0, True, True)
+    assert "Did you mean" in pipeline(tmp_path, "backup", "--restore", name[:-1]).stderr
+    assert pipeline(tmp_path, "backup", "--restore", name).returncode == 0
+    assert ids(lake.snapshot()) == ["a"]
