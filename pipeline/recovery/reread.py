@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.erasure.theirs import without_erased
 from pipeline.errors import ActivityError
 from pipeline.event import PARSED_SCHEMA
 from pipeline.lake import Snapshot, retain
@@ -18,6 +19,7 @@ from pipeline.lake.recount import missing
 from pipeline.recovery.places import Places, ref_of
 from pipeline.settings import Settings
 from pipeline.sources import Job, Limits, ParsePool, cut, fetch_ahead
+from pipeline.state import Erased, State
 
 _IDENTITY = ("source", "key", "etag")
 _NOTHING = PARSED_SCHEMA.empty_table()
@@ -34,21 +36,24 @@ class Reread:
 
 
 def reread(settings: Settings, snapshot: Snapshot, now: datetime) -> Iterator[Reread]:
-    """Read every loaded object of `snapshot` again, in bounded memory."""
-    places = Places(settings)
+    """Read every loaded object of `snapshot` again, in bounded memory. Nothing of erased people is looked for."""
     pool = ParsePool(settings.workers)
+    cutoff = retain.cutoff(now, settings.retention_days)
+    reader = _Reader(settings, snapshot, Places(settings), pool, State(settings.data).erasures.known(), cutoff)
     try:
         for source, entries in groupby(_entries(snapshot), key=lambda entry: str(entry["source"])):
-            yield from _Reader(settings, snapshot, places, pool, retain.cutoff(now, settings.retention_days)).read(
-                source, list(entries)
-            )
+            yield from reader.read(source, list(entries))
     finally:
         pool.close()
 
 
 def _entries(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
-    objects = snapshot.objects
-    loaded = objects.filter(objects.state == "loaded").order_by("source", "seen_at", "key")
+    """The ledger's rows of loaded objects, their `lines` without those that an erasure took out of the object."""
+    removed = snapshot.removed
+    gone = removed.group_by("key").aggregate(gone=removed.lines.sum().cast("int64"))
+    objects = snapshot.objects.left_join(gone, "key")
+    left = objects.mutate(lines=objects.lines - objects.gone.coalesce(0))
+    loaded = left.filter(left.state == "loaded").order_by("source", "seen_at", "key")
     for batch in snapshot.stream(loaded):
         yield from batch.to_pylist()
 
@@ -61,6 +66,7 @@ class _Reader:
     snapshot: Snapshot
     places: Places
     pool: ParsePool
+    erased: Erased
     cutoff: datetime | None  # what occurred before may have been removed since
 
     def read(self, source: str, entries: Sequence[dict[str, Any]]) -> Iterator[Reread]:
@@ -85,7 +91,7 @@ class _Reader:
         held = _NOTHING
         for parsed in self.pool.run(self._jobs(source, found)):
             found[parsed.object].lines += parsed.lines
-            held = pa.concat_tables([held, parsed.table])
+            held = pa.concat_tables([held, without_erased(parsed, self.erased).table])
             if len(held) >= self.settings.batch_events:
                 self._look_up(held, objects, found)
                 held = _NOTHING

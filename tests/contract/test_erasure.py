@@ -23,6 +23,7 @@ from pipeline.lake import Lake, maintain
 from pipeline.landing import object_key
 from pipeline.questions import ledger
 from pipeline.raw import raw_line
+from pipeline.recovery.verify import verify
 from pipeline.run import Pipeline
 from pipeline.settings import Settings, SourceSpec
 from pipeline.sources import Sweep
@@ -333,3 +334,12 @@ def test_an_archive_that_cannot_be_written_is_named_and_brings_nobody_back(site:
     ids = {row["message_id"] for row in rebuilt.snapshot().fetch(rebuilt.snapshot().events).to_pylist()}
     assert ids == site.stored().keys()
     rebuilt.close()
+    assert verify(site.settings, site.lake, datetime.now(UTC), objects=True).differences == []
+
+
+def test_what_is_left_is_verified_against_the_ledger_and_the_objects(site: Site) -> None:
+    fill(site)
+    site.erase()
+    report = verify(site.settings, site.lake, datetime.now(UTC), objects=True)
+    assert (report.differences, report.unread) == ([], [])
+    assert report.objects_read == report.objects == 7
