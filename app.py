@@ -37,6 +37,7 @@ else:
 
     from pages.parts import download, prepare
     from pages.parts.access import LoopbackOnly
+    from pages.parts.health import files
     from pipeline.mounted import mounted
 
     # Else Streamlit takes the folder pages/ for its own kind of pages until the first run of st.navigation, and tells
@@ -51,7 +52,13 @@ else:
 
     app = st.App(
         __file__,
-        routes=[*download.ROUTES, *prepare.ROUTES, *beside.routes, Mount("/assets", StaticFiles(directory=ASSETS))],
+        routes=[
+            *download.ROUTES,
+            *prepare.ROUTES,
+            *files.ROUTES,
+            *beside.routes,
+            Mount("/assets", StaticFiles(directory=ASSETS)),
+        ],
         lifespan=lifespan,
         middleware=[Middleware(LoopbackOnly)],
     )

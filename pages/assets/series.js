@@ -114,7 +114,7 @@ export default function (component) {
   const slot = PLOT.width / data.spans.length;
   const y = (value) => PLOT.top + (PLOT.height - PLOT.top - PLOT.bottom) * (1 - value / highest);
   const canvas = svg('svg', { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, preserveAspectRatio: 'none', role: 'img', tabindex: 0, 'aria-label': data.label });
-  gaps(canvas, data, slot);
+  if (data.seconds) gaps(canvas, data, slot);
   for (const tick of [highest, highest / 2, 0]) canvas.append(svg('line', { class: 'grid', x1: 0, x2: PLOT.width, y1: y(tick), y2: y(tick), 'vector-effect': 'non-scaling-stroke' }));
   (data.seconds ? line : bars)(canvas, data, slot, y);
   if (data.limit !== null) canvas.append(svg('line', { class: 'limit', x1: 0, x2: PLOT.width, y1: y(data.limit), y2: y(data.limit), 'vector-effect': 'non-scaling-stroke' }));

@@ -73,7 +73,7 @@ async def serve(request: Request) -> Response:
         if suffix == "csv":
             chunks = export.csv(snapshot, view)
             first = await run_in_threadpool(next, chunks, b"")
-            return StreamingResponse(_streamed(first, chunks), media_type=TYPES[suffix], headers=headers)
+            return StreamingResponse(streamed(first, chunks), media_type=TYPES[suffix], headers=headers)
         spooled = await run_in_threadpool(_spooled, snapshot, view, suffix)
     except ActivityError as error:
         return PlainTextResponse(f"{error}\n", status_code=status(error))
@@ -87,7 +87,7 @@ def asked(query: str) -> tuple[View, Snapshot]:
     return view, installation.lake.snapshot(view.as_of)
 
 
-async def _streamed(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def streamed(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The chunks, each made in a worker thread so that other pages stay responsive; stops when the reader leaves."""
     try:
         chunk = first
@@ -146,7 +146,7 @@ async def serve_people(request: Request) -> Response:
     except ActivityError as error:
         return PlainTextResponse(f"{error}\n", status_code=status(error))
     headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store", **AS_IS}
-    return StreamingResponse(_streamed(next(chunks), chunks), media_type=TYPES["csv"], headers=headers)
+    return StreamingResponse(streamed(next(chunks), chunks), media_type=TYPES["csv"], headers=headers)
 
 
 def _people_asked(query: str) -> tuple[Iterator[bytes], str]:

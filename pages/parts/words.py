@@ -129,3 +129,15 @@ def lasting(span: timedelta) -> str:
         if seconds >= size:
             return counted(seconds // size, unit)
     return counted(seconds, "second")
+
+
+def size(count: int) -> str:
+    """`812 B`, `4.1 MB`: in powers of a thousand."""
+    if count < 1_000:
+        return f"{count:,} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1_000
+        if value < 999.95 or unit == "TB":
+            break
+    return f"{value:,.1f} {unit}"

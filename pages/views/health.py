@@ -1,29 +1,23 @@
-"""Pipeline: how fresh the data is, and what became of every object and line."""
+"""Pipeline: how fresh the data is against what was promised, and what became of every object and line."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
 
 import streamlit as st
 
-from pages.parts import words
-from pages.parts.figures import Column, table, tile, tiles
+from pages.parts.health import answers, keeping
+from pages.parts.health.balance import draw_ledger
+from pages.parts.health.fresh import draw_alerts, draw_charts, draw_health, draw_range
+from pages.parts.health.objects import draw_objects
+from pages.parts.health.rejected import draw_rejected
 from pages.parts.notice import explained
 from pages.parts.serving import clock, newest, product
 from pipeline.lake import Snapshot
-from pipeline.questions import ledger
-from pipeline.state import Freshness, Poll
+from pipeline.questions.ledger import Totals
 
 _REFRESH = 5.0
-_BATCHES, _LINES, _SHOWN_BYTES = 20, 50, 2_000
-_OLD_GEO = 45  # days; the free databases are published monthly
-_HEALTH = {
-    "ok": ("good", "Up to date"),
-    "behind": ("late", "Behind"),
-    "down": ("bad", "Not running"),
-    "never": ("late", "Not run yet"),
-}
+_TITLE = '<div class="section pipeline"><b>How the data is</b><span>drawn anew every few seconds</span></div>'
 
 
 @st.fragment(run_every=_REFRESH)
@@ -32,152 +26,61 @@ def page() -> None:
     with explained("problem"):
         now = newest().snapshot
         fresh = product().state.freshness(clock(), product().settings.late_after)
-        totals = ledger.totals(now)
+        totals = answers.totals(now)
+        draw_alerts(fresh)
         draw_health(fresh, totals)
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.html(_TITLE, width="content")
+            draw_range()
+        draw_charts(now)
         draw_ledger(totals)
-        left, right = st.columns(2, gap="medium")
-        with left:
-            draw_sources(fresh)
-            draw_geo()
-        with right:
-            draw_batches(now)
-        draw_unread(now)
-        draw_rejected(now)
+        left, right = st.columns((1.6, 1), gap="small")
+        with left, st.container(border=True, key="card_sources"):
+            keeping.draw_sources(fresh)
+        with right, st.container(border=True, key="card_databases"):
+            keeping.draw_databases()
+        with st.container(border=True, key="card_part"):
+            _parts(now, totals)[_chosen(totals)]()
 
 
-def draw_health(fresh: Freshness, totals: ledger.Totals) -> None:
-    tone, said = _HEALTH[fresh.health]
-    lag = "" if fresh.data_through is None else f"{words.lasting(clock() - fresh.data_through)} ago"
-    waiting = sum(poll.waiting for poll in fresh.polls)
-    start = "Start it: python -m pipeline run" if fresh.health in {"down", "never"} else ""
-    items = [
-        tile("Pipeline", said, start or words.counted(waiting, "object") + " waiting", tone),
-        tile("Data through", _time(fresh.data_through), lag),
-        tile("Events", f"{totals.events:,}", f"newest {_time(totals.newest_event)}"),
-        tile("Objects loaded", f"{totals.objects_loaded:,}", _objects_note(totals)),
-    ]
-    tiles(items, key="health", label="How the pipeline is")
+def _parts(now: Snapshot, totals: Totals) -> dict[str, Callable[[], None]]:
+    """What there is to look into, by the name that stands in the address."""
+    return {
+        "rejected": lambda: draw_rejected(now),
+        "objects": lambda: draw_objects(now, totals),
+        "batches": lambda: keeping.draw_batches(now),
+        "storage": lambda: keeping.draw_storage(now, totals),
+        "upkeep": keeping.draw_upkeep,
+    }
 
 
-def _objects_note(totals: ledger.Totals) -> str:
-    return f"{totals.objects_retrying:,} to be tried again, {totals.objects_rejected:,} rejected whole"
+def _chosen(totals: Totals) -> str:
+    """The part that is looked into; the address says which, so that Back and a link come to it."""
+    unread = totals.objects_retrying + totals.objects_rejected
+    names = {
+        "rejected": f"Rejected lines {totals.rejected:,}",
+        "objects": f"Objects {unread:,} not loaded" if unread else "Objects",
+        "batches": "Batches",
+        "storage": "Storage and retention",
+        "upkeep": "Upkeep",
+    }
+    asked = st.query_params.get("part", "")
+    st.session_state["part"] = asked if asked in names else "rejected"
 
+    def chosen() -> None:
+        st.query_params["part"] = st.session_state["part"]
 
-def draw_ledger(totals: ledger.Totals) -> None:
-    st.subheader("Ledger", anchor=False)
-    parts = ("loaded", "duplicate", "rejected", "expired")
-    items: list[dict[str, object] | str] = [tile("Lines read", f"{totals.lines:,}")]
-    for sign, name in zip("=+++", parts, strict=True):
-        items += [sign, tile(name.capitalize(), f"{getattr(totals, name):,}")]
-    if totals.balanced:
-        items.append(tile("Check", "Balances", "every line is accounted for", "good"))
-    else:
-        items.append(tile("Check", "Does not balance", "please report it", "bad"))
-    tiles(items, key="ledger", label="Lines read and what became of them")
-    with st.popover("How this is computed", icon=":material/function:", type="tertiary"):
-        st.markdown(
-            "Every line of every object is loaded, a duplicate of one loaded before, rejected with a reason, or "
-            "expired (older than the retention). The numbers are written with the rows, in one transaction. The same "
-            "on the command line:"
-        )
-        st.code("python -m pipeline status", language="bash")
-
-
-def draw_sources(fresh: Freshness) -> None:
-    st.subheader("Sources", anchor=False)
-    columns: list[Column] = [("Source", "mono"), ("Last look", "nowrap"), ("Waiting", "right"), ("State", "text")]
-    rows = [[poll.source, _time(poll.polled_at), f"{poll.waiting:,}", _source_state(poll)] for poll in fresh.polls]
-    table(columns, rows, key="sources", label="Sources", empty="The pipeline has not looked at any source yet.")
-
-
-def _source_state(poll: Poll) -> str:
-    return poll.error or ("Caught up" if poll.waiting == 0 else "Reading")
-
-
-def draw_geo() -> None:
-    """The geo database as the pipeline found it; before its first look, by its file alone."""
-    st.subheader("Geo database", anchor=False)
-    tiles([_geo_tile()], key="geo", label="Geo database")
-
-
-def _geo_tile() -> dict[str, Any]:
-    path = product().settings.geo_path
-    told = product().state.told("geo") or {}
-    if path is None or not path.is_file():
-        missing = "None: country, region, city and timezone stay empty. Put an .mmdb file into the geo folder."
-        return tile("Geo database", "Missing", missing, "late")
-    if told.get("path") == str(path) and told.get("state") != "ready":
-        return tile("Geo database", told["state"].capitalize(), f"{path.name}: {told['problem']}", "late", small=True)
-    made = told.get("built") if told.get("path") == str(path) else ""
-    changed = datetime.fromisoformat(made) if made else datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    age = clock() - changed
-    note = f"made {_time(changed)}, {words.lasting(age)} ago"
-    return tile("In use", path.name, note, "late" if age.days > _OLD_GEO else "", small=True)
-
-
-def draw_batches(now: Snapshot) -> None:
-    st.subheader("Last batches", anchor=False)
-    names = ("Objects", "Lines", "Loaded", "Rejected", "Seconds")
-    columns: list[Column] = [("Committed", "nowrap"), *((name, "right") for name in names)]
-    rows = [
-        [
-            _time(batch["committed_at"]),
-            f"{batch['objects']:,}",
-            f"{batch['lines']:,}",
-            f"{batch['loaded']:,}",
-            f"{batch['rejected']:,}",
-            f"{batch['seconds']:.1f}",
-        ]
-        for batch in ledger.recent_batches(now, _BATCHES)
-    ]
-    table(columns, rows, key="batches", label="Last batches", empty="No batch has been committed yet.", height="330px")
-
-
-def draw_unread(now: Snapshot) -> None:
-    objects = ledger.unread_objects(now)
-    if not objects:
-        return
-    st.subheader("Objects not loaded", anchor=False)
-    columns: list[Column] = [
-        ("Object", "mono"),
-        ("State", "text"),
-        ("Attempts", "right"),
-        ("Why", "text"),
-        ("Last tried", "nowrap"),
-    ]
-    rows = [
-        [row["key"], row["state"], f"{row['attempts']:,}", row["last_error"], _time(row["seen_at"])] for row in objects
-    ]
-    table(columns, rows, key="unread", label="Objects not loaded", empty="", height="260px")
-
-
-def draw_rejected(now: Snapshot) -> None:
-    st.subheader("Rejected lines", anchor=False)
-    reasons = ledger.rejected_by_code(now)
-    if reasons:
-        columns: list[Column] = [
-            ("Lines", "right"),
-            ("Code", "mono"),
-            ("Why, for example", "text"),
-            ("Newest", "nowrap"),
-        ]
-        rows = [[f"{row['lines']:,}", row["code"], row["reason"], _time(row["seen_at"])] for row in reasons]
-        table(columns, rows, key="reasons", label="Rejected lines by reason", empty="")
-    columns = [("When", "nowrap"), ("Object", "mono"), ("Line", "right"), ("Why", "text"), ("As received", "raw")]
-    rows = [
-        [_time(row["seen_at"]), row["key"], f"{row['line']:,}", row["reason"], _shown(row["raw"])]
-        for row in ledger.rejected_lines(now, _LINES)
-    ]
-    table(columns, rows, key="rejected", label="Rejected lines", empty="No line has been rejected.", height="420px")
-
-
-def _shown(raw: bytes | None) -> str:
-    """The start of a line that may be anything but text."""
-    return (raw or b"")[:_SHOWN_BYTES].decode("utf-8", "replace")
-
-
-def _time(at: datetime | None) -> str:
-    return "–" if at is None else words.clock_time(at, product().settings.zone, clock())
+    # Not bound to the address by Streamlit, which would write the names there, numbers and all.
+    part = st.segmented_control(
+        "Part",
+        list(names),
+        key="part",
+        required=True,
+        format_func=names.__getitem__,
+        label_visibility="collapsed",
+        on_change=chosen,
+    )
+    return str(part)
 
 
 page()

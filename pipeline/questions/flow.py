@@ -18,8 +18,8 @@ def throughput(snapshot: Snapshot, start: datetime, end: datetime, width: timede
     within = batches.filter((batches.committed_at >= start) & (batches.committed_at < end))
     since = within.committed_at.epoch_seconds() - int(start.timestamp())
     named = within.mutate(number=since // int(width.total_seconds()))
-    sums = {name: named[name].sum().cast("int64") for name in ("lines", "loaded", "rejected", "bytes")}
-    return _rows(snapshot, named.group_by("number").aggregate(**sums).order_by("number"))
+    sums = {name: named[name].sum() for name in ("lines", "loaded", "rejected", "bytes")}
+    return [_whole(row) for row in _rows(snapshot, named.group_by("number").aggregate(**sums).order_by("number"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,18 @@ def refusals(snapshot: Snapshot, since: datetime) -> Refusals:
     settled = objects.filter((objects.seen_at >= since) & (objects.state != "retrying"))
     row = snapshot.fetch(
         settled.aggregate(
-            lines=settled.lines.sum().coalesce(0).cast("int64"),
-            rejected=settled.rejected.sum().coalesce(0).cast("int64"),
+            lines=settled.lines.sum().coalesce(0),
+            rejected=settled.rejected.sum().coalesce(0),
             objects=settled.count(),
-            objects_rejected=(settled.state == "rejected").sum().coalesce(0).cast("int64"),
+            objects_rejected=(settled.state == "rejected").sum().coalesce(0),
         )
     ).to_pylist()[0]
-    return Refusals(**row)
+    return Refusals(**_whole(row))
+
+
+def _whole(row: dict[str, Any]) -> dict[str, int]:
+    """DuckDB sums whole numbers into its 128-bit type, which arrives as a decimal, and JSON knows none."""
+    return {name: int(value) for name, value in row.items()}
 
 
 def objects(

@@ -63,12 +63,11 @@ def rejected(found: Refusals, settings: Settings) -> Alert | None:
 def unbalanced(totals: Totals) -> Alert | None:
     if totals.balanced:
         return None
-    read = totals.loaded + totals.duplicate + totals.rejected + totals.expired
     said = (
-        f"The ledger does not balance: {totals.lines:,} lines read and {read:,} accounted for; "
-        f"{totals.events:,} events in the lake."
+        f"The ledger does not balance: {totals.lines_over:+,} of {totals.lines:,} lines read and "
+        f"{totals.events_over:+,} of {totals.events:,} events in the lake are not accounted for."
     )
-    return Alert("unbalanced", said, totals.lines - read, 0)
+    return Alert("unbalanced", said, abs(totals.lines_over) + abs(totals.events_over), 0)
 
 
 class Alerts:

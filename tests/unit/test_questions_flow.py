@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -34,11 +36,14 @@ def test_throughput_is_what_was_committed_by_spans(lake: Lake) -> None:
     add_events(lake, [{"message_id": "late"}], key="late", now=NOW + 12 * MINUTE)
     found = flow.throughput(lake.snapshot(), NOW, NOW + 15 * MINUTE, 5 * MINUTE)
     assert [(row["number"], row["lines"], row["loaded"]) for row in found] == [(0, 4, 4), (1, 0, 0), (2, 1, 1)]
+    assert json.dumps(found)
     assert flow.throughput(lake.snapshot(), NOW + MINUTE, NOW + 5 * MINUTE, MINUTE) == []
 
 
 def test_refusals_count_lines_and_objects_that_are_settled(lake: Lake) -> None:
-    assert flow.refusals(lake.snapshot(), NOW) == flow.Refusals(4, 0, 2, 1)
+    found = flow.refusals(lake.snapshot(), NOW)
+    assert found == flow.Refusals(4, 0, 2, 1)
+    assert json.dumps(asdict(found))
     assert flow.refusals(lake.snapshot(), NOW + MINUTE) == flow.Refusals(0, 0, 1, 1)
     assert flow.refusals(lake.snapshot(), NOW + 6 * MINUTE) == flow.Refusals(0, 0, 0, 0)
 

@@ -1,0 +1,94 @@
+"""Rejected lines by reason, each with what was received: as text, whatever it holds; and the file of them all."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from pages.parts import words
+from pages.parts.component import mount
+from pages.parts.figures import Column, table
+from pages.parts.health import answers
+from pages.parts.health.fresh import time
+from pages.parts.health.how import section
+from pages.parts.health.pages import page_of
+from pipeline.lake import Snapshot
+
+_ROWS = 20
+_SHOWN_BYTES = 2_000
+_REASONS: list[Column] = [("Lines", "right"), ("Code", "mono"), ("Why, for example", "text"), ("Newest", "nowrap")]
+_LINES: list[Column] = [
+    *(("When", "nowrap"), ("Object", "mono"), ("Line", "right"), ("Why", "text"), ("As received", "raw"))
+]
+_ALL = "all"
+
+
+def draw_rejected(now: Snapshot) -> None:
+    section("Rejected lines", "rejected", "kept as they came, by reason")
+    reasons = answers.reasons(now)
+    if not reasons:
+        table(_LINES, [], key="rejected", label="Rejected lines", empty="No line has been rejected.")
+        return
+    rows = [[f"{row['lines']:,}", row["code"], row["reason"], time(row["seen_at"])] for row in reasons]
+    table(_REASONS, rows, key="reasons", label="Rejected lines by reason", empty="")
+    counts = {_ALL: sum(row["lines"] for row in reasons)} | {row["code"]: row["lines"] for row in reasons}
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        chosen = _choice(counts)
+        code = None if chosen == _ALL else chosen
+        _files(now, code, counts[chosen])
+    with page_of(counts[chosen], _ROWS, "rejected") as offset:
+        lines = [_line(row) for row in answers.rejected(now, code, _ROWS, offset)]
+        table(_LINES, lines, key="rejected", label="Rejected lines", empty="")
+
+
+def _choice(counts: dict[str, int]) -> str:
+    if st.session_state.get("reason") not in counts:
+        st.session_state["reason"] = _ALL
+    chosen = st.selectbox(
+        "Reason",
+        list(counts),
+        key="reason",
+        format_func=lambda code: f"{'All reasons' if code == _ALL else code} ({counts[code]:,})",
+        label_visibility="collapsed",
+        width=320,
+    )
+    return str(chosen)
+
+
+def _files(now: Snapshot, code: str | None, lines: int) -> None:
+    """The links to exactly the lines that are counted, pinned to this snapshot."""
+    query = urlencode({"as_of": now.version} | ({"reason": code} if code else {}))
+    said = words.counted(lines, "line")
+    links = [
+        {
+            "label": f"Export {said}",
+            "href": f"export/rejected.csv?{query}",
+            "icon": "download",
+            "file": "",
+            "title": _CSV,
+        },
+        {
+            "label": "JSON lines",
+            "href": f"export/rejected.jsonl?{query}",
+            "icon": "download",
+            "file": "",
+            "title": _JSON,
+        },
+    ]
+    with st.container(width="content"):
+        mount("links", key="rejected_files", data={"links": links}, width="content")
+
+
+_CSV = "CSV, for spreadsheets"
+_JSON = "With the bytes exactly as they came"
+
+
+def _line(row: dict[str, Any]) -> list[Any]:
+    return [time(row["seen_at"]), row["key"], f"{row['line']:,}", row["reason"], _shown(row["raw"])]
+
+
+def _shown(raw: bytes | None) -> str:
+    """The start of a line that may be anything but text."""
+    return (raw or b"")[:_SHOWN_BYTES].decode("utf-8", "replace")
