@@ -59,6 +59,8 @@ def _print(done: Erasure, dry_run: bool) -> None:
     read = f"{len(done.objects.rewritten):,} of {done.objects.read:,} objects"
     print(f"  {done.objects.lines:>10,}  lines, in {read}")
     print(f"  {done.funnels:>10,}  saved funnels that name them")
+    if not done.rows["events"] + done.rows["rejected"] + done.objects.lines:
+        print("Nothing names them. Is the id exactly as it was sent?")
     if not dry_run:
         print(f"  {done.files:>10,}  files that only older snapshots needed; these are gone, too")
         print(f"Remembered as {done.hash}, {done.visitors:,} visitors linked to them likewise.")

@@ -5,8 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,7 +34,7 @@ from pipeline.sources import Sweep
 from pipeline.state import State
 from tests.support import make_settings
 from tests.support_s3 import ACCESS_KEY, SECRET_KEY, S3Server
-from tests.unit.test_cli import pipeline
+from tests.unit.test_cli import environment, pipeline
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 # Nobody else's texts hold these. The id sorts before all others, and the name after, so both are bounds of a column.
@@ -77,6 +81,18 @@ class Site:
     bucket: str
     lake: Lake
     state: State
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a command in a process of its own."""
+        return {
+            "ACTIVITY_SOURCES": str(self.settings.data / "archives"),
+            "ACTIVITY_LANDING": self.settings.landing,
+            "ACTIVITY_S3_ENDPOINT_URL": self.server.endpoint_url,
+            "ACTIVITY_S3_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        }
 
     def land(self, *lines: dict[str, Any] | str) -> str:
         key = f"landing/{object_key(int(NOW.timestamp() * 1000))}"
@@ -236,17 +252,7 @@ def test_a_reader_of_an_older_snapshot_is_told_so_and_moves_on(site: Site) -> No
     reader = Lake.open(site.settings)
     pinned = reader.snapshot()
     assert CUSTOMER in str(pinned.fetch(pinned.events))
-    erased = pipeline(
-        site.settings.data,
-        "erase",
-        CUSTOMER,
-        ACTIVITY_SOURCES=str(site.settings.data / "archives"),
-        ACTIVITY_LANDING=site.settings.landing,
-        ACTIVITY_S3_ENDPOINT_URL=site.server.endpoint_url,
-        ACTIVITY_S3_REGION="us-east-1",
-        AWS_ACCESS_KEY_ID=ACCESS_KEY,
-        AWS_SECRET_ACCESS_KEY=SECRET_KEY,
-    )
+    erased = pipeline(site.settings.data, "erase", CUSTOMER, **site.environment)
     assert erased.returncode == 0, erased.stderr
     with pytest.raises(SnapshotGone):
         pinned.fetch(pinned.events)
@@ -343,3 +349,44 @@ def test_what_is_left_is_verified_against_the_ledger_and_the_objects(site: Site)
     report = verify(site.settings, site.lake, datetime.now(UTC), objects=True)
     assert (report.differences, report.unread) == ([], [])
     assert report.objects_read == report.objects == 7
+
+
+def test_an_erasure_that_is_killed_after_any_of_its_steps_is_complete_when_repeated(site: Site) -> None:
+    fill(site)
+    catalog, archives = site.lake.folder / "catalog.sqlite", site.settings.data / "archives"
+
+    def asked(database: Path, question: str) -> int:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)) as con:
+            return int(con.execute(question).fetchone()[0])
+
+    def archived() -> int:
+        return sum(path.stat().st_mtime_ns for path in archives.rglob("*") if path.is_file())
+
+    def files() -> int:
+        return len(list(site.lake.folder.rglob("*.parquet")))
+
+    steps: dict[str, Callable[[], int]] = {
+        "names remembered": lambda: asked(site.settings.data / "state.sqlite", "SELECT count(*) FROM erased"),
+        "an object written": archived,
+        "rows removed": lambda: asked(catalog, "SELECT max(snapshot_id) FROM ducklake_snapshot"),
+        "snapshots expired": lambda: asked(catalog, "SELECT min(snapshot_id) FROM ducklake_snapshot"),
+        "files changed": files,
+    }
+    for name, look in steps.items():
+        before = look()
+        killed = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "erase", CUSTOMER],
+            cwd=site.settings.data,
+            env=environment(site.settings.data, **site.environment),
+            stdout=subprocess.DEVNULL,
+        )
+        while killed.poll() is None and look() == before:
+            time.sleep(0.001)
+        killed.kill()
+        assert killed.wait() == -signal.SIGKILL, name
+        site.poll()
+        assert ledger.totals(site.lake.snapshot()).balanced, name
+        assert not set(site.stored()) & {"c1", "c2"} or name in ("names remembered", "an object written")
+    site.erase()
+    assert site.traces() == []
+    assert ledger.totals(site.lake.snapshot()).balanced
