@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pipeline.commands.printing import counting_bar
@@ -15,6 +17,7 @@ from pipeline.questions import ledger
 from pipeline.run import Look, Pipeline
 from pipeline.settings import FORMATS, Settings, SourceSpec
 from pipeline.sources import Sweep
+from pipeline.state import State
 
 COUNTED = ("lines", "loaded", "duplicate", "rejected", "expired")
 
@@ -46,6 +49,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Load it all. Exit code 1 when a source or an object could not be read."""
     specs = [_spec(uri, args) for uri in args.uri]
     lake = Lake.open(settings, threads=settings.loading_threads)
+    loads = State(settings.data).loads
+    for spec in specs:
+        loads.remember(spec, datetime.now(UTC))
     problems: list[str] = []
     batches: list[Batch] = []
 
@@ -78,9 +84,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _spec(uri: str, args: argparse.Namespace) -> SourceSpec:
     try:
-        return SourceSpec.parse({"uri": uri, "format": args.format, "name": args.name})
+        spec = SourceSpec.parse({"uri": uri, "format": args.format, "name": args.name})
     except ValueError as error:
         raise ActivityError(f"{error}.", hint="See python -m pipeline load --help.") from None
+    # Whole, since it is remembered, and another command may run in another folder.
+    return spec if "://" in uri else replace(spec, uri=str(Path(uri).expanduser().absolute()))
 
 
 def _unread(lake: Lake, batches: Sequence[Batch]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.settings import Settings, SourceSpec
 from pipeline.sources import ObjectRef, Source, open_source
+from pipeline.state import State
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,20 @@ class Places:
     settings: Settings
 
     @cached_property
+    def all(self) -> tuple[SourceSpec, ...]:
+        """Every source there was: those configured, and those loaded once by hand."""
+        return tuple(dict.fromkeys((*self.settings.all_sources, *State(self.settings.data).loads.all())))
+
+    @cached_property
     def _specs(self) -> dict[str, SourceSpec]:
-        return {self._open(spec).uri: spec for spec in reversed(self.settings.all_sources)}
+        return {self._open(spec).uri: spec for spec in reversed(self.all)}
 
     @cached_property
     def _sources(self) -> dict[str, Source]:
         return {}
 
     def spec(self, uri: str) -> SourceSpec:
-        """How the source of that name is configured; one that is not is read by its name alone."""
+        """How the source of that name is configured; or was loaded; another is read by its name alone."""
         return self._specs.get(uri, SourceSpec(uri))
 
     def source(self, uri: str) -> Source:

@@ -14,6 +14,7 @@ from pipeline.state.funnels import Funnels, SavedFunnel
 from pipeline.state.heartbeat import Freshness, Health, Heartbeat, Poll
 from pipeline.state.keys import KINDS, Keys, Kind, NewKey, WriteKey, hash_of, origin_of
 from pipeline.state.lags import Lags, Worst
+from pipeline.state.loads import Loads
 from pipeline.state.upkeep import Run, Upkeep
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Keys",
     "Kind",
     "Lags",
+    "Loads",
     "NewKey",
     "Poll",
     "Run",
@@ -49,4 +51,5 @@ class State(Heartbeat):
         self.funnels = Funnels(engine)
         self.erasures = Erasures(engine)
         self.lags = Lags(engine)
+        self.loads = Loads(engine)
         self.upkeep = Upkeep(engine)
