@@ -38,7 +38,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Erase, or with `--dry-run` tell. Exit code 1 when something of theirs may be left, such as in an archive."""
     lake = Lake.open(settings)
-    done = erase(settings, lake, State(settings.data), args.customer, datetime.now(UTC), dry_run=args.dry_run)
+    state = State(settings.data)
+    if args.dry_run:
+        done = erase(settings, lake, state, args.customer, _now(), dry_run=True)
+    else:
+        with state.upkeep.running("erase", _now) as said:
+            done = erase(settings, lake, state, args.customer, _now())
+            said(f"{done.rows['events']:,} events of {done.hash} removed")
     _print(done, args.dry_run)
     for place, why in done.objects.left:
         print(f"Left as it is: {printable(place)}: {printable(why)}", file=sys.stderr)
@@ -59,8 +65,13 @@ def _print(done: Erasure, dry_run: bool) -> None:
     read = f"{len(done.objects.rewritten):,} of {done.objects.read:,} objects"
     print(f"  {done.objects.lines:>10,}  lines, in {read}")
     print(f"  {done.funnels:>10,}  saved funnels that name them")
+    print(f"  {done.backups:>10,}  backups of the catalog")
     if not done.rows["events"] + done.rows["rejected"] + done.objects.lines:
         print("Nothing names them. Is the id exactly as it was sent?")
     if not dry_run:
         print(f"  {done.files:>10,}  files that only older snapshots needed; these are gone, too")
         print(f"Remembered as {done.hash}, {done.visitors:,} visitors linked to them likewise.")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.lake import Lake
 from pipeline.lake.retain import MOST_DAYS, MOST_SHARE, Due, due, retain
 from pipeline.settings import Settings
+from pipeline.state import State
 
 DESCRIPTION = f"""\
 Remove events older than ACTIVITY_RETENTION_DAYS from the lake, whole UTC days at a time; `run`
@@ -39,7 +40,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if found.too_much:
             print(f"This needs --force: {found.too_much}.")
     else:
-        _print(retain(lake, now, settings.retention_days, force=args.force), settings, "removed")
+        with State(settings.data).upkeep.running("retain", lambda: datetime.now(UTC)) as said:
+            found = retain(lake, now, settings.retention_days, force=args.force)
+            said(f"{found.events:,} events of {len(found.days):,} days removed")
+        _print(found, settings, "removed")
     return 0
 
 

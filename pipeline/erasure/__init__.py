@@ -15,7 +15,7 @@ from functools import partial
 
 from pipeline.erasure.objects import Objects, Progress, erase_from_objects
 from pipeline.erasure.theirs import email_name, mentions
-from pipeline.lake import Lake, forget
+from pipeline.lake import Lake, backup, forget
 from pipeline.lake.forget import NewVersion, Person
 from pipeline.lake.lock import writer_lock
 from pipeline.settings import Settings
@@ -38,6 +38,7 @@ class Erasure:
     rows: dict[str, int] = field(default_factory=dict)
     objects: Objects = field(default_factory=Objects)
     funnels: int = 0
+    backups: int = 0
     files: int = 0
 
 
@@ -67,6 +68,7 @@ def erase(
         is_theirs = partial(mentions, erased=theirs)
         funnels = [saved for saved in state.funnels.all() if _names_somebody(saved, who)]
         result.funnels = len(funnels)
+        result.backups = len(backup.list_backups(settings.backups))
         if not dry_run:
             state.erasures.remember(erased, now)
             for saved in funnels:  # while the lake still knows by which names and emails
@@ -78,8 +80,22 @@ def erase(
         with lake.changing() as cursor:
             result.rows = forget.remove(cursor, who, is_theirs, _versions(result.objects), now)
         result.files = forget.purge(lake, now, wait=wait)
+        result.backups = _renew_backups(settings, now)
         forget.overwrite(settings.data / "state.sqlite", wait=wait)
     return result
+
+
+def _renew_backups(settings: Settings, now: datetime) -> int:
+    """Remove every backup, since it names files that are gone and maybe the person, and take a new one in their place.
+
+    A backup that somebody is taking right now goes, too: it may be of the catalog as it was.
+    """
+    removed = backup.remove_all(settings.backups)
+    for unfinished in settings.backups.glob(".catalog-*.tmp"):
+        unfinished.unlink(missing_ok=True)
+    if removed:
+        backup.back_up(settings.lake, settings.backups, now, "asked")
+    return removed
 
 
 def _names(who: Person) -> list[str]:

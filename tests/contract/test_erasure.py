@@ -23,7 +23,7 @@ import pytest
 
 from pipeline.erasure import Erasure, erase
 from pipeline.errors import LakeBusy, SnapshotGone
-from pipeline.lake import Lake, maintain
+from pipeline.lake import Lake, backup, maintain
 from pipeline.landing import object_key
 from pipeline.questions import ledger
 from pipeline.raw import raw_line
@@ -235,6 +235,8 @@ def test_what_is_erased_is_not_loaded_again(site: Site) -> None:
     assert sorted((row["line"], row["raw"]) for row in kept) == [(1, b""), (2, b""), (4, b"")]
     assert ledger.totals(site.lake.snapshot()).balanced
     assert not [row for row in site.rows("events") + site.rows("people") if CUSTOMER in str(row)]
+    site.erase()  # by their visitors' hashes alone: the lake knows of no link any more
+    assert site.traces() == []
 
 
 def test_a_dry_run_tells_the_same_and_changes_nothing(site: Site) -> None:
@@ -254,6 +256,8 @@ def test_a_reader_of_an_older_snapshot_is_told_so_and_moves_on(site: Site) -> No
     assert CUSTOMER in str(pinned.fetch(pinned.events))
     erased = pipeline(site.settings.data, "erase", CUSTOMER, **site.environment)
     assert erased.returncode == 0, erased.stderr
+    [noted] = site.state.upkeep.last(kind="erase")
+    assert noted.outcome.startswith("8 events of ")
     with pytest.raises(SnapshotGone):
         pinned.fetch(pinned.events)
     with pytest.raises(SnapshotGone):
@@ -306,8 +310,21 @@ def test_what_killed_processes_left_behind_goes_too(site: Site) -> None:
     spilled.write_bytes(CUSTOMER.encode())
     long_ago = (NOW - timedelta(days=1)).timestamp()
     os.utime(spilled, (long_ago, long_ago))
+    site.settings.backups.mkdir()
+    (site.settings.backups / ".catalog-20261124T000000Z-daily.sqlite.tmp").write_bytes(CUSTOMER.encode())
     site.erase()
     assert site.traces() == []
+
+
+def test_backups_go_and_one_without_them_takes_their_place(site: Site) -> None:
+    fill(site)
+    for days in (2, 1):
+        backup.back_up(site.lake.folder, site.settings.backups, NOW - timedelta(days=days), "daily")
+    assert any("backups" in trace for trace in site.traces())
+    assert site.erase().backups == 2
+    assert site.traces() == []
+    [kept] = backup.list_backups(site.settings.backups)
+    assert backup.missing_files(site.lake.folder, kept.path) == 0
 
 
 def test_a_bucket_with_versions_keeps_none_of_theirs(site: Site) -> None:
