@@ -13,6 +13,7 @@ from pipeline.demo.plan import Plan
 from pipeline.enrich import device_versions
 from pipeline.errors import ActivityError, LakeError
 from pipeline.lake import Lake, backup, maintain, retain
+from pipeline.recovery.replay import Replayed, replay
 from pipeline.run import Look, Pipeline
 from pipeline.settings import Settings, parse_duration
 from pipeline.sources import Sweep
@@ -85,6 +86,7 @@ class Scheduler:
             self._unmerged += len(batches)
             self._tell_enrichment(now)
             self._maintain(now)
+            self._replay_asked()
         except ActivityError as error:
             self.watch.problem("scheduler", str(error))
 
@@ -135,6 +137,17 @@ class Scheduler:
             self._back_up(now)
             self._retain(now)
 
+    def _replay_asked(self) -> None:
+        """Replay what somebody asked for on the Pipeline page. One that was killed is asked for still."""
+        upkeep = self.state.upkeep
+        for reason in upkeep.asked("replay"):
+            try:
+                with upkeep.running("replay", _now) as said:
+                    said(_came_to(replay(self._settings, self._lake, _now, reason or None)))
+            except ActivityError as error:
+                self.watch.problem("replay", str(error))
+            upkeep.answered("replay", reason)
+
     def _back_up(self, now: datetime) -> None:
         """The day's backup of the catalog, before anything is let go of."""
         folder = self._settings.backups
@@ -164,6 +177,13 @@ class Scheduler:
         self.watch.close()
         self._pipeline.close()
         self._lake.close()
+
+
+def _came_to(done: Replayed) -> str:
+    return (
+        f"{done.lines:,} lines: {done.loaded:,} loaded, {done.duplicate:,} duplicate, {done.expired:,} expired, "
+        f"{done.still_rejected:,} still rejected; {done.objects_loaded:,} of {done.objects:,} objects could be read"
+    )
 
 
 def _now() -> datetime:

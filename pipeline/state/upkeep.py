@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Engine, Float, Integer, String, Table, select
+from sqlalchemy.dialects.sqlite import insert
 
 from pipeline.errors import ActivityError
 from pipeline.state.database import METADATA, maybe_time, time_at
@@ -27,6 +28,16 @@ _RUNS = Table(
     Column("ended_at", Float),
     Column("outcome", String, nullable=False),
     Column("problem", String),
+)
+
+
+# What a page asks the scheduler to do; the pages themselves never write the lake.
+_ASKED = Table(
+    "upkeep_asked",
+    METADATA,
+    Column("kind", String, primary_key=True),
+    Column("about", String, primary_key=True),
+    Column("at", Float, nullable=False),
 )
 
 
@@ -77,6 +88,22 @@ class Upkeep:
         return tuple(
             Run(row.kind, time_at(row.started_at), maybe_time(row.ended_at), row.outcome, row.problem) for row in rows
         )
+
+    def ask(self, kind: str, about: str, at: datetime) -> None:
+        """Ask the scheduler for a run of `kind`, about something; asking twice before it is done is asking once."""
+        row = {"kind": kind, "about": about, "at": at.timestamp()}
+        with self._engine.begin() as con:
+            con.execute(insert(_ASKED).values(row).on_conflict_do_nothing())
+
+    def asked(self, kind: str) -> tuple[str, ...]:
+        """What runs of `kind` are asked for about, the oldest first."""
+        with self._engine.connect() as con:
+            return tuple(con.scalars(select(_ASKED.c.about).where(_ASKED.c.kind == kind).order_by(_ASKED.c.at)))
+
+    def answered(self, kind: str, about: str) -> None:
+        """The run is over, whatever it came to."""
+        with self._engine.begin() as con:
+            con.execute(_ASKED.delete().where(_ASKED.c.kind == kind, _ASKED.c.about == about))
 
     def _begun(self, kind: str, at: datetime) -> int:
         row: dict[str, Any] = {"kind": kind, "started_at": at.timestamp(), "outcome": ""}

@@ -165,14 +165,34 @@ def test_objects_are_told_by_state_with_their_last_error(open_busy: Open) -> Non
     assert (row[0], row[2]) == ("broken.gz", "object.truncated: It is cut.")
 
 
+def test_a_replay_is_asked_for_and_what_it_came_to_is_told(open_busy: Open, busy: Path) -> None:
+    upkeep = State(busy).upkeep
+    page = open_busy("part=rejected", SCRIPT)
+    page.test.button(key="replay_").click().run()
+    assert not page.test.exception
+    assert upkeep.asked("replay") == ("",)
+    assert page.test.button(key="replay_").disabled
+    assert "A replay is asked for" in page.html()
+    with upkeep.running("replay", lambda: NOW) as said:
+        said(f"33 lines: 33 still rejected {HOSTILE[0]}")
+    upkeep.answered("replay", "")
+    page.test.run()
+    assert "33 lines: 33 still rejected &lt;img" in page.html()
+    page = open_busy("part=objects", SCRIPT)
+    page.test.segmented_control(key="object_state").set_value("rejected").run()
+    page.test.button(key="replay_").click().run()
+    assert upkeep.asked("replay") == ("",)
+    upkeep.answered("replay", "")
+
+
 def test_batches_storage_and_upkeep_are_listed(open_busy: Open) -> None:
     assert len(open_busy("part=batches", SCRIPT).given("batches")["rows"]) == 2
     storage = open_busy("part=storage", SCRIPT)
     days = storage.given("days")["rows"]
     assert sum(int(row[1]) for row in days) == ORDINARY + 1
     assert _values(storage.given("storage")["items"])["Retention"] == "400 days"
-    [run] = open_busy("part=upkeep", SCRIPT).given("upkeep")["rows"]
-    assert run[1:2] + run[3:] == ["Retention", "Failed: It is too much at once."]
+    runs = open_busy("part=upkeep", SCRIPT).given("upkeep")["rows"]
+    assert runs[-1][1:2] + runs[-1][3:] == ["Retention", "Failed: It is too much at once."]
 
 
 def test_databases_tell_their_age(open_busy: Open) -> None:

@@ -62,3 +62,13 @@ def test_the_worst_lag_of_each_span_is_told_and_a_month_is_kept(tmp_path: Path) 
     assert [(each.number, each.seconds, each.waiting) for each in found] == [(0, 8.0, 2), (1, 3.0, 0)]
     assert kept.kept(NOW, NOW + 186 * SECOND, 8) == (3, 4)
     assert kept.kept(NOW - 2 * lags.KEPT, NOW, 8) == (0, 0), "the oldest is gone"
+
+
+def test_a_run_is_asked_for_once_until_it_is_over(tmp_path: Path) -> None:
+    upkeep = State(tmp_path).upkeep
+    for second, about in enumerate(("line.not_json", "", "line.not_json")):
+        upkeep.ask("replay", about, NOW + second * SECOND)
+    assert State(tmp_path).upkeep.asked("replay") == ("line.not_json", "")
+    assert upkeep.asked("erase") == ()
+    upkeep.answered("replay", "line.not_json")
+    assert upkeep.asked("replay") == ("",)

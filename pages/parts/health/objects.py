@@ -12,6 +12,7 @@ from pages.parts.health import answers
 from pages.parts.health.fresh import time
 from pages.parts.health.how import section
 from pages.parts.health.pages import page_of
+from pages.parts.health.rejected import draw_replay, draw_replayed
 from pipeline.lake import Snapshot
 from pipeline.lake.ledger import retry_after
 from pipeline.questions.ledger import Totals
@@ -49,6 +50,9 @@ def draw_objects(now: Snapshot, totals: Totals) -> None:
         text = st.text_input(
             "Name contains", key="object_name", placeholder="Name contains …", label_visibility="collapsed", width=260
         )
+    if state == "rejected" and counts[state]:
+        draw_replay("Replay all that is rejected, lines and objects", "")
+        draw_replayed()
     matching, _ = answers.objects(now, state, text, 0, 0)
     with page_of(matching, _ROWS, "objects") as offset:
         _, found = answers.objects(now, state, text, _ROWS, offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from pages.parts.health import answers
 from pages.parts.health.fresh import time
 from pages.parts.health.how import section
 from pages.parts.health.pages import page_of
+from pages.parts.serving import clock, product
 from pipeline.lake import Snapshot
 
 _ROWS = 20
@@ -37,7 +39,10 @@ def draw_rejected(now: Snapshot) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         chosen = _choice(counts)
         code = None if chosen == _ALL else chosen
-        _files(now, code, counts[chosen])
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            draw_replay(f"Replay {words.counted(counts[chosen], 'line')}", code or "")
+            _files(now, code, counts[chosen])
+    draw_replayed()
     with page_of(counts[chosen], _ROWS, "rejected") as offset:
         lines = [_line(row) for row in answers.rejected(now, code, _ROWS, offset)]
         table(_LINES, lines, key="rejected", label="Rejected lines", empty="")
@@ -79,6 +84,38 @@ def _files(now: Snapshot, code: str | None, lines: int) -> None:
     ]
     with st.container(width="content"):
         mount("links", key="rejected_files", data={"links": links}, width="content")
+
+
+def draw_replay(label: str, reason: str) -> None:
+    """Ask the scheduler to try again what was rejected for `reason`, or all: pages never write the lake."""
+    upkeep = product().state.upkeep
+    standing = reason in upkeep.asked("replay")
+    said = "Asked for: the scheduler does it at its next look." if standing else _REPLAY
+    st.button(
+        label,
+        icon=":material/replay:",
+        help=said,
+        disabled=standing,
+        key=f"replay_{reason}",
+        on_click=lambda: upkeep.ask("replay", reason, clock()),
+    )
+
+
+_REPLAY = "Once the cause is mended: the scheduler tries them again at its next look, and loads what is good now, once."
+
+
+def draw_replayed() -> None:
+    """What was asked for and waits, and what the last replay came to."""
+    upkeep = product().state.upkeep
+    waiting = upkeep.asked("replay")
+    last = next(iter(upkeep.last(1, "replay")), None)
+    if waiting:
+        said = "A replay is asked for; the scheduler does it at its next look."
+    elif last is not None:
+        said = f"Last replay, {time(last.started_at)}: {last.problem or last.outcome or 'it never ended'}."
+    else:
+        return
+    st.html(f'<div class="rows">{escape(said)}</div>')
 
 
 _CSV = "CSV, for spreadsheets"
