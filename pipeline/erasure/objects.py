@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 
 from pipeline.erasure.theirs import mentions, rows_of
 from pipeline.errors import ActivityError
+from pipeline.recovery.places import Places
 from pipeline.settings import Settings, SourceSpec
 from pipeline.sources import FORMATS, Limits, ObjectRef, Source, Sweep, cut, detect, framing, open_source
 from pipeline.state import Erased
@@ -50,9 +51,9 @@ class Objects:
 def erase_from_objects(
     settings: Settings, erased: Erased, now: datetime, *, dry_run: bool, progress: Progress
 ) -> Objects:
-    """Take the lines of erased people out of every object of every source."""
+    """Take the lines of erased people out of every object of every source, those loaded once by hand included."""
     found = Objects()
-    for spec in settings.all_sources:
+    for spec in Places(settings).all:
         source = open_source(spec, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
         try:
             for ref in source.list(now, Sweep.ALL):

@@ -7,6 +7,7 @@ thing that a reader of an older snapshot notices (`SnapshotGone`).
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -206,8 +207,9 @@ def purge(lake: Lake, now: datetime, *, wait: float) -> int:
 
 
 def _left_behind(lake: Lake, now: datetime) -> int:
-    """Remove what killed processes have left where DuckDB puts what memory does not hold; a running one may use what
-    is newer."""
+    """Remove what killed processes have left: a rebuild, which would hold the lock if it were at work, and what DuckDB
+    puts beside memory, where a running query may use what is newer."""
+    shutil.rmtree(lake.folder.with_name("lake.rebuilding"), ignore_errors=True)
     before = (now - _LONGEST_QUERY).timestamp()
     left = [path for path in (lake.folder / "tmp").glob("**/*") if path.is_file() and path.stat().st_mtime < before]
     for path in left:

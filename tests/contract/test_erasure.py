@@ -308,12 +308,24 @@ def test_what_killed_processes_left_behind_goes_too(site: Site) -> None:
     spilled = site.lake.folder / "tmp" / "duckdb_temp_storage-0.tmp"
     spilled.parent.mkdir(exist_ok=True)
     spilled.write_bytes(CUSTOMER.encode())
+    rebuilding = site.settings.data / "lake.rebuilding" / "files" / "half.parquet"
+    rebuilding.parent.mkdir(parents=True)
+    rebuilding.write_bytes(CUSTOMER.encode())
     long_ago = (NOW - timedelta(days=1)).timestamp()
     os.utime(spilled, (long_ago, long_ago))
     site.settings.backups.mkdir()
     (site.settings.backups / ".catalog-20261124T000000Z-daily.sqlite.tmp").write_bytes(CUSTOMER.encode())
     site.erase()
     assert site.traces() == []
+
+
+def test_what_was_loaded_once_by_hand_is_reached_too(site: Site) -> None:
+    once = site.archive("../once/1.json.gz", theirs("by hand", **IDENTIFIED), others("o1"))
+    loaded = pipeline(site.settings.data, "load", str(once.parent.resolve()), **site.environment)
+    assert loaded.returncode == 0, loaded.stderr
+    assert site.erase().objects.lines == 1
+    assert site.traces() == []
+    assert list(site.stored()) == ["o1"]
 
 
 def test_backups_go_and_one_without_them_takes_their_place(site: Site) -> None:
