@@ -64,7 +64,7 @@ def refused() -> None:
 def gone(now: Moment) -> None:
     """Say that a link's snapshot is no longer there, where that is so."""
     if now.gone is not None:
-        text = f"The link’s data (snapshot {now.gone}) has been removed since; this is the current data."
+        text = f"The data asked for (snapshot {now.gone}) has been removed since; this is the current data."
         notice(text, key="gone", tone="late")
 
 

@@ -55,10 +55,21 @@ def newest() -> Moment:
 
 
 def moment(as_of: int | None = None) -> Moment:
-    """The session's moment, or the one at snapshot `as_of` where that still exists."""
+    """The session's moment, or the one at snapshot `as_of` where that still exists.
+
+    Where the session's own was removed, such as by the erasure of a customer, the session moves on, and nothing that
+    was remembered of it is shown any more.
+    """
     if _MOMENT not in st.session_state:
         move_on()
     pinned: Moment = st.session_state[_MOMENT]
+    try:
+        product().lake.snapshot(pinned.snapshot.version)
+    except SnapshotGone:
+        st.cache_data.clear()
+        current = newest()
+        move_on(current)
+        return replace(current, gone=pinned.snapshot.version)
     if as_of is None or as_of == pinned.snapshot.version:
         return pinned
     try:

@@ -36,6 +36,16 @@ class Page:
     def has(self, key: str) -> bool:
         return any(element.proto.id.endswith(f"-{key}") for element in self.test.get("bidi_component"))
 
+    def everything(self) -> str:
+        """All that the page's components were given."""
+        return " ".join(element.proto.json for element in self.test.get("bidi_component"))
+
+    def again(self) -> Page:
+        """The next run of the same session."""
+        self.test.run()
+        assert not self.test.exception, self.test.exception
+        return self
+
     def html(self) -> str:
         return " ".join(element.proto.body for element in self.test.get("html"))
 

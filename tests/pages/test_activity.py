@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 
 from tests.pages.conftest import Open
 from tests.pages.sample import COUNTRIES, HOSTILE_ID, ORDINARY, hostile_text
+from tests.support import make_lake
+from tests.unit.test_cli import pipeline
 
 TOTAL = ORDINARY + 1
 
@@ -129,6 +134,19 @@ def test_an_address_nobody_understands_gets_a_sentence_and_a_way_back(open_page:
     problem = open_page(query).given("problem")
     assert said in problem["text"]
     assert problem["ways"] == [{"label": "Show the last 14 days", "href": "?"}]
+
+
+def test_a_session_whose_snapshot_an_erasure_removed_is_told_so_and_moved_on(tmp_path: Path, open_empty: Open) -> None:
+    told = {"customer_id": "!leaving", "occurred_at": datetime.now(UTC) - timedelta(hours=1)}
+    make_lake(tmp_path, [{"message_id": "1", **told}, {"message_id": "2", **told, "customer_id": "staying"}]).close()
+    page = open_empty("", "pages/views/activity.py")
+    assert "!leaving" in page.everything()
+    erased = pipeline(tmp_path, "erase", "!leaving")
+    assert erased.returncode == 0, erased.stderr
+    again = page.again()
+    assert "has been removed since" in again.given("gone")["text"]
+    assert "!leaving" not in again.everything()
+    assert "staying" in again.everything()
 
 
 def test_a_snapshot_that_is_gone_is_replaced_and_said_so(open_page: Open) -> None:
