@@ -113,15 +113,30 @@ class Spans:
     rules: Rules
 
     def within(self, events: Events) -> Events:
-        """The events that a sequence of two steps or more may be made of, or that may break one."""
-        places = np.flatnonzero(events.at >= self.low[events.person])
-        found = events.take(places[events.at[places] <= self.high[events.person[places]]])
+        """The events that a sequence of two steps or more may be made of, or that may break one, in their order."""
+        alone = self._is_alone(events)
+        others = np.flatnonzero(~alone)
+        person, at = events.person[others], events.at[others]
+        kept = np.zeros(len(events), np.bool_)
+        kept[others[(at >= self.low[person]) & (at <= self.high[person])]] = True
+        kept[self._followed(events, np.flatnonzero(alone))] = True
+        return events.take(np.flatnonzero(kept))
+
+    def _is_alone(self, events: Events) -> Flags:
+        """Which events are a first step and nothing else: without a second within the window they are nothing."""
         if self.rules.order == "any" or self.rules.first_entry_only:
-            return found
-        # A first step alone is nothing without a second within the window: most of them are not looked at any further.
+            return np.zeros(len(events), np.bool_)
+        alone: Flags = events.steps == 1
+        if not events.has_only_steps:
+            alone &= (events.barred == 0) & ~events.breaks
+        return alone
+
+    def _followed(self, events: Events, places: Numbers) -> Numbers:
+        """Those of the places after which a second step happens in the same stretch or in as many as a window spans."""
         after = np.uint64((1 << min((self.rules.window >> _width(self.rules)) + 2, _STRETCHES)) - 1)
-        followed = (self.near[found.person] >> _stretch(found.at, self.rules)) & after != 0
-        return found.take(np.flatnonzero(followed | (found.steps != 1) | (found.barred != 0) | found.breaks))
+        near = self.near[events.person[places]] >> _stretch(events.at[places], self.rules)
+        followed: Flags = near & after != 0
+        return places[followed]
 
 
 def _width(rules: Rules) -> int:
@@ -131,8 +146,7 @@ def _width(rules: Rules) -> int:
 
 def _stretch(at: Numbers, rules: Rules) -> Numbers:
     """The number of the stretch that each time lies in."""
-    stretch: Numbers = ((at - rules.start) >> _width(rules)).astype(np.uint64)
-    return stretch
+    return ((at - rules.start) >> _width(rules)).view(np.uint64)
 
 
 def groups(low: Numbers, most: int) -> list[tuple[int, int]]:
@@ -150,6 +164,7 @@ def travelled(events: Sequence[Events], spans: Spans, groups: Sequence[tuple[int
 
 def begins(events: Events, rules: Rules) -> Flags:
     """Whether a sequence may begin with each event."""
-    step = events.steps != 0 if rules.order == "any" else events.steps & 1 != 0
-    found: Flags = step & (events.at >= rules.start) & (events.at < rules.stop)
-    return found
+    flags: Flags = events.steps != 0 if rules.order == "any" else events.steps & 1 != 0
+    if len(events) and not rules.start <= events.at.min() <= events.at.max() < rules.stop:
+        flags &= (events.at >= rules.start) & (events.at < rules.stop)
+    return flags
