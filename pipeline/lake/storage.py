@@ -63,10 +63,9 @@ def storage(snapshot: Snapshot) -> Storage:
     with snapshot.engine.cursor() as cursor:
         days = [Day(*row) for row in cursor.execute(_DAYS).fetchall()]
         tables = {name: (now, old) for name, now, old in cursor.execute(_TABLES).fetchall()}
-    events = tables.pop("events", (0, 0))
-    rest = sum(now for now, _ in tables.values())
-    old = events[1] + sum(old for _, old in tables.values())
-    return Storage(days, events[0], rest, old, _catalog_bytes(snapshot))
+    rest = sum(now for name, (now, _) in tables.items() if name != "events")
+    old = sum(old for _, old in tables.values())
+    return Storage(days, sum(day.bytes for day in days), rest, old, _catalog_bytes(snapshot))
 
 
 def _catalog_bytes(snapshot: Snapshot) -> int:

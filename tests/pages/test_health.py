@@ -97,7 +97,7 @@ def test_a_ledger_that_does_not_balance_says_by_how_much(tmp_path: Path, monkeyp
     for open_lost in _opener(tmp_path, monkeypatch):
         page = open_lost("", SCRIPT)
         assert _values(page.given("ledger")["items"])["Check"] == "Balances"
-        assert _values(page.given("lake_ledger")["items"])["Check"] == "-1"
+        assert _values(page.given("lake_ledger")["items"])["Check"] == "Off by -1"
 
 
 def test_a_pipeline_that_never_ran_says_how_to_start_it(open_page: Open) -> None:

@@ -73,3 +73,14 @@ def test_storage_is_told_by_day_and_agrees_with_the_files(lake: Lake) -> None:
     assert told.events == sum(day.bytes for day in told.days) == events
     assert told.events + told.rest + told.old == sum(sizes.values())
     assert told.catalog > 10_000
+
+
+def test_storage_counts_what_is_there_now_and_apart_what_old_snapshots_keep(lake: Lake) -> None:
+    before = storage(lake.snapshot())
+    with lake.engine.cursor() as cursor:
+        cursor.execute("DELETE FROM lake.events WHERE message_id = 'message-1' OR occurred_at < $1", [NOW])
+    after = storage(lake.snapshot())
+    assert [(day.day, day.events) for day in after.days] == [(date(2026, 11, 23), 2)]
+    assert after.days[0].bytes > before.days[0].bytes, "a file says which row is gone"
+    assert after.events == after.days[0].bytes
+    assert after.old == before.days[1].bytes

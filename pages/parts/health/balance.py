@@ -30,4 +30,4 @@ _REMOVED = "by retention and erasure"
 def _check(difference: int) -> dict[str, object]:
     if difference == 0:
         return tile("Check", "Balances", "to the last one", "good")
-    return tile("Check", f"{difference:+,}", _FAULT, "bad")
+    return tile("Check", f"Off by {difference:+,}", _FAULT, "bad")
