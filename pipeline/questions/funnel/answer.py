@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.questions.functions import SECOND
-from pipeline.questions.funnel.considered import Flags, Numbers
+from pipeline.questions.funnel.considered import NEVER, Flags, Numbers
 from pipeline.questions.funnel.spec import Funnel
 from pipeline.questions.ranges import clock_changes
 
@@ -18,7 +18,6 @@ MOST_VALUES = 25  # of a breakdown; the rest are one
 _BINS = 20
 _EPOCH = date(1970, 1, 1)
 _DAY = 86_400 * SECOND
-NEVER = np.iinfo(np.int64).max
 Seconds = npt.NDArray[np.float64]
 
 

@@ -28,6 +28,7 @@ from pipeline.questions.snapshot import Snapshot
 
 Numbers = npt.NDArray[np.integer[Any]]
 Flags = npt.NDArray[np.bool_]
+NEVER = 1 << 62  # a time that no event has, far from the ends of an int64: a window may be added and taken away
 Column = TypeVar("Column", Numbers, Flags)
 
 _COLUMNS = ("person", "at", "steps", "barred", "breaks", "value")

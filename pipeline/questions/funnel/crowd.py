@@ -13,11 +13,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.questions.funnel.considered import Events, Flags, Numbers, together
+from pipeline.questions.funnel.considered import NEVER, Events, Flags, Numbers, together
 from pipeline.questions.funnel.instants import Rules
+from pipeline.questions.funnel.journeys import begins
 
 _STRETCHES = 64
-NEVER = 1 << 62  # far from the ends of an int64: a window may be added and taken away
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,11 +160,3 @@ def travelled(events: Sequence[Events], spans: Spans, groups: Sequence[tuple[int
     """By group, the events within the spans of their people."""
     found = together([spans.within(some) for some in events])
     return [found.take(np.flatnonzero((found.person >= first) & (found.person < beyond))) for first, beyond in groups]
-
-
-def begins(events: Events, rules: Rules) -> Flags:
-    """Whether a sequence may begin with each event."""
-    flags: Flags = events.steps != 0 if rules.order == "any" else events.steps & 1 != 0
-    if len(events) and not rules.start <= events.at.min() <= events.at.max() < rules.stop:
-        flags &= (events.at >= rules.start) & (events.at < rules.stop)
-    return flags

@@ -16,10 +16,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.questions.funnel.considered import Flags, Numbers
+from pipeline.questions.funnel.considered import NEVER, Events, Flags, Numbers
 from pipeline.questions.funnel.instants import Happened, Rules, any_order, in_order
 
-_NEVER = np.iinfo(np.int64).max
 NONE = -1
 
 
@@ -103,7 +102,7 @@ def _ordered(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None
             return
         here = rows.take(places)
         chain = _chain(here, depth, rules)
-        fit = entries(here, rules) & (chain.end != _NEVER) & (chain.end - here.at <= rules.window)
+        fit = _entries(here, rules) & (chain.end != NEVER) & (chain.end - here.at <= rules.window)
         firsts = _first_of_each(here.person, np.flatnonzero(fit))
         people = here.person[firsts]
         found.depth[people] = depth
@@ -115,7 +114,7 @@ def _ordered(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Chain:
-    """For each row as an event of step 1: when the earliest sequence from it ends (`_NEVER`), and, for each step,
+    """For each row as an event of step 1: when the earliest sequence from it ends (`NEVER`), and, for each step,
     the next row of that sequence."""
 
     end: Numbers
@@ -123,10 +122,10 @@ class _Chain:
 
 
 def _chain(rows: Rows, depth: int, rules: Rules) -> _Chain:
-    end = np.where(_has(rows.steps, depth), rows.at, _NEVER)
+    end = np.where(_has(rows.steps, depth), rows.at, NEVER)
     following: list[Numbers] = []
     for step in range(depth - 1, 0, -1):
-        after = _at_or_after(end != _NEVER)[1:]
+        after = _at_or_after(end != NEVER)[1:]
         near = np.minimum(after, len(rows) - 1)
         reached = (
             _has(rows.steps, step)
@@ -134,7 +133,7 @@ def _chain(rows: Rows, depth: int, rules: Rules) -> _Chain:
             & (rows.person[near] == rows.person)
             & (rows.at[near] <= _limit(rows, step, depth, rules))
         )
-        end = np.where(reached, end[near], _NEVER)
+        end = np.where(reached, end[near], NEVER)
         following.insert(0, near)
     return _Chain(end, following)
 
@@ -148,16 +147,23 @@ def _limit(rows: Rows, step: int, depth: int, rules: Rules) -> Numbers:
         if after <= step < before <= depth:
             barring |= _has(rows.barred, number + 1)
     if not barring.any():
-        return np.full(len(rows), _NEVER)
+        return np.full(len(rows), NEVER)
     later = _at_or_after(barring)[_end_of_instant(rows)]
     near = np.minimum(later, len(rows) - 1)
-    return np.where((later < len(rows)) & (rows.person[near] == rows.person), rows.at[near], _NEVER)
+    return np.where((later < len(rows)) & (rows.person[near] == rows.person), rows.at[near], NEVER)
 
 
-def entries(rows: Rows, rules: Rules) -> Flags:
-    """Where a sequence may begin."""
-    first_step = (rows.steps != 0) if rules.order == "any" else _has(rows.steps, 1)
-    found: Flags = first_step & (rows.at >= rules.start) & (rows.at < rules.stop)
+def begins(events: Events | Rows, rules: Rules) -> Flags:
+    """Whether a sequence may begin with each event."""
+    flags: Flags = events.steps != 0 if rules.order == "any" else events.steps & 1 != 0
+    if len(events) and not rules.start <= events.at.min() <= events.at.max() < rules.stop:
+        flags &= (events.at >= rules.start) & (events.at < rules.stop)
+    return flags
+
+
+def _entries(rows: Rows, rules: Rules) -> Flags:
+    """Where a sequence does begin: with the first entry only, nowhere else."""
+    found = begins(rows, rules)
     if rules.first_entry_only:
         firsts = _first_of_each(rows.person, np.flatnonzero(found))
         found = np.zeros(len(rows), np.bool_)
@@ -168,7 +174,7 @@ def entries(rows: Rows, rules: Rules) -> Flags:
 def _any(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None:
     """Any order, where each event matches one step: from each entry the earliest event of every step."""
     here = rows.take(places)
-    begun = np.flatnonzero(entries(here, rules))
+    begun = np.flatnonzero(_entries(here, rules))
     if not len(begun):
         return
     nearest = np.empty((len(begun), rules.steps), np.int64)

@@ -13,11 +13,11 @@ from itertools import chain, count
 
 import numpy as np
 
-from pipeline.questions.funnel.answer import NEVER, Answer, Came
-from pipeline.questions.funnel.considered import Considered, Events, Numbers, SharedHash, together
-from pipeline.questions.funnel.crowd import Crowd, Spans, begins, groups, travelled
+from pipeline.questions.funnel.answer import Answer, Came
+from pipeline.questions.funnel.considered import NEVER, Considered, Events, Numbers, SharedHash, together
+from pipeline.questions.funnel.crowd import Crowd, Spans, groups, travelled
 from pipeline.questions.funnel.instants import Rules
-from pipeline.questions.funnel.journeys import NONE, Rows, journeys
+from pipeline.questions.funnel.journeys import NONE, Rows, begins, journeys
 from pipeline.questions.funnel.sequence import in_sequence
 from pipeline.questions.funnel.spec import Funnel
 from pipeline.questions.matching import instant

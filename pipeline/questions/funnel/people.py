@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from pipeline.errors import QuestionError
 from pipeline.questions.functions import among
-from pipeline.questions.funnel.answer import NEVER, Answer
-from pipeline.questions.funnel.considered import Flags, Numbers
+from pipeline.questions.funnel.answer import Answer
+from pipeline.questions.funnel.considered import NEVER, Flags, Numbers
 from pipeline.questions.people import CUSTOMER, latest_traits, persons
 from pipeline.questions.snapshot import Snapshot
 
