@@ -23,6 +23,7 @@ COMMANDS = {
     "rejected": "rejected",
     "replay": "replay",
     "backup": "backup",
+    "rebuild": "rebuild",
     "retain": "retain",
     "erase": "erase",
     "doctor": "doctor",

@@ -134,7 +134,9 @@ class Pipeline:
             listed = source.list(polled_at, sweep)
             while refs := list(islice(listed, _LISTED)):
                 found += len(refs)
-                pending: Sequence[ObjectRef] = [refs[i] for i in self._lake.pending(refs, polled_at)]
+                # The oldest first: a rebuild, which knows no better order, then loads them in the same.
+                waiting = [refs[i] for i in self._lake.pending(refs, polled_at)]
+                pending: Sequence[ObjectRef] = sorted(waiting, key=lambda ref: ref.modified)
                 while pending:
                     batch, pending = self._batch(spec, source, pending)
                     if batch is not None:

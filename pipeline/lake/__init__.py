@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import ibis
@@ -36,8 +37,9 @@ class Lake:
     Raises `LakeError` when it cannot be opened, or was written by a newer release.
     """
 
-    def __init__(self, settings: Settings, *, threads: int | None = None) -> None:
-        self.folder = settings.lake
+    def __init__(self, settings: Settings, *, threads: int | None = None, folder: Path | None = None) -> None:
+        """`folder` is another place than the settings' for it, such as that of a lake being rebuilt."""
+        self.folder = folder or settings.lake
         self.backups = settings.backups
         self.dedupe_days = settings.dedupe_days
         settings.make_data_folder()

@@ -17,10 +17,11 @@ from typing import Literal
 
 from pipeline.errors import LakeError
 from pipeline.lake.engine import CATALOG
-from pipeline.lake.lock import writer_lock
+from pipeline.lake.lock import replacing, writer_lock
 
-Why = Literal["daily", "migration", "asked", "restore"]
+Why = Literal["daily", "migration", "asked", "restore", "rebuild"]
 
+_UNKNOWN = 1_000_000  # snapshots that a catalog may have made since its last backup
 _TIME = "%Y%m%dT%H%M%SZ"
 # Of the catalog's newest snapshot: each file by its place below the lake's files, and its size.
 _FILES = """
@@ -35,7 +36,8 @@ WHERE f.end_snapshot IS NULL
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """One backup; `why` it was taken: daily, before a migration, because somebody asked, or before a restore."""
+    """One backup; `why` it was taken: daily, before a migration, because somebody asked, or before a restore or a
+    rebuild."""
 
     path: Path
     taken_at: datetime
@@ -131,18 +133,83 @@ def restore(lake: Path, backups: Path, backup: Path, now: datetime) -> None:
         copy = lake / f".{CATALOG}.restored"
         with closing(_read_only(backup)) as kept, closing(sqlite3.connect(copy)) as con:
             kept.backup(con)
-        install(lake, copy)
+        _install(lake, backups, copy)
 
 
-def install(lake: Path, catalog: Path) -> None:
-    """Let the file `catalog`, a whole database without a log, take the lake's catalog's place. Its files are there
-    already; the caller holds the writer lock."""
-    _flush(catalog)
-    # A log left behind by the old catalog would be taken for the new one's.
-    for log in ("-wal", "-shm"):
-        (lake / f"{CATALOG}{log}").unlink(missing_ok=True)
-    os.replace(catalog, lake / CATALOG)
-    _flush(lake)
+def take_place(new: Path, lake: Path, backups: Path, now: datetime) -> None:
+    """Let the lake in the folder `new`, which nobody has open, take the place of that in `lake`, in one step.
+
+    Its files go beside the old ones, whose names are others; those are kept for readers, until maintenance finds that
+    nothing needs them. The old catalog, where it is readable, becomes a backup. The caller holds the writer lock.
+    """
+    with suppress(LakeError):
+        back_up(lake, backups, now, "rebuild")
+    catalog = new / CATALOG
+    with closing(sqlite3.connect(catalog, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode = DELETE")
+        con.execute("UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'", [f"{lake / 'files'}/"])
+    for path in [each for each in (new / "files").rglob("*") if each.is_file()]:
+        place = lake / "files" / path.relative_to(new / "files")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, place)
+    os.sync()
+    _install(lake, backups, catalog)
+
+
+def newest_snapshot(catalog: Path) -> int:
+    """The number of the newest snapshot; 0 for a catalog that cannot be read."""
+    try:
+        with closing(_read_only(catalog)) as con:
+            return int(con.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()[0])
+    except (sqlite3.Error, TypeError):
+        return 0
+
+
+def _install(lake: Path, backups: Path, new: Path) -> None:
+    """Let the database `new`, of which nothing is in a log, become the lake's catalog; its files are there already.
+
+    A catalog that can be read is overwritten in one transaction of SQLite's: others may have it open, and a database
+    that is in use must not be moved. What cannot be read is replaced by file, without what its log would do to the new.
+    """
+    catalog = lake / CATALOG
+    used = max((newest_snapshot(each) for each in (catalog, *backups.glob("*.sqlite"))), default=0)
+    with closing(sqlite3.connect(new, isolation_level=None)) as con:
+        _renumber(con, used + _UNKNOWN)
+    _flush(new)
+    with replacing(lake):
+        if _is_readable(catalog):
+            with closing(sqlite3.connect(new)) as source, closing(sqlite3.connect(catalog, timeout=30)) as present:
+                source.backup(present)
+            new.unlink()
+            return
+        for log in ("-wal", "-shm"):
+            (lake / f"{CATALOG}{log}").unlink(missing_ok=True)
+        os.replace(new, catalog)
+        _flush(lake)
+
+
+def _renumber(con: sqlite3.Connection, by: int) -> None:
+    """Raise the numbers of all snapshots and schemas beyond those that were ever used, by as much.
+
+    What a reader knows by such a number, and keeps in memory, must never come to mean other data.
+    """
+    tables = [name for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()]
+    con.execute("BEGIN")
+    for table in tables:
+        # Names of the catalog's own tables and columns, not of anybody's.
+        columns = {row[1] for row in con.execute(f"PRAGMA table_info('{table}')").fetchall()}
+        for column in sorted(columns & {"snapshot_id", "begin_snapshot", "end_snapshot", "schema_version"}):
+            con.execute(f"UPDATE {table} SET {column} = {column} + ?", [by])  # noqa: S608
+    con.execute("COMMIT")
+
+
+def _is_readable(catalog: Path) -> bool:
+    try:
+        with closing(_read_only(catalog)) as con:
+            _check(con)
+            return bool(con.execute("SELECT 1 FROM ducklake_snapshot LIMIT 1").fetchone())
+    except sqlite3.Error:
+        return False
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.errors import LakeBusy, LakeError, SnapshotGone
+from pipeline.lake.lock import wait_until_replaced, which_lake
 
 CATALOG = "catalog.sqlite"
 
@@ -45,6 +46,8 @@ class Engine:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._which = which_lake(self.folder)
+        wait_until_replaced(self.folder)
         with translated():
             con = duckdb.connect(config=self._config)
             _set_session(con)
@@ -52,40 +55,44 @@ class Engine:
                 _load_extension(con, name)
             catalog, files = (_quoted(self.folder / name) for name in (CATALOG, "files"))
             con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
-            self._opened = self._identity()
             return con
-
-    def _identity(self) -> tuple[int, int] | None:
-        """Which file the catalog is; None where there is none, and then the one that is open is all there is."""
-        try:
-            stat = (self.folder / CATALOG).stat()
-        except OSError:
-            return None
-        return stat.st_dev, stat.st_ino
-
-    def _replaced(self) -> bool:
-        return self._identity() not in (None, self._opened)
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection of its own on the shared instance. DuckDB's errors leave it as `LakeError`."""
+        """A connection of its own on the shared instance. DuckDB's errors leave it as `LakeError`.
+
+        Raises `SnapshotGone` at the end when another catalog took the lake's place meanwhile: DuckLake asks its catalog
+        more than once, so that an answer may be of both.
+        """
         with translated():
             try:
-                cursor = (self._reopened() if self._replaced() else self._con).cursor()
+                cursor = (self._reopened() if self._is_replaced() else self._con).cursor()
                 _set_session(cursor)
             except (duckdb.FatalException, duckdb.ConnectionException):
                 cursor = self._reopened().cursor()
                 _set_session(cursor)
+            which = self._which
             try:
                 yield cursor
+            except duckdb.Error:
+                self._check(which)
+                raise
             finally:
                 cursor.close()
+            self._check(which)
+
+    def _is_replaced(self) -> bool:
+        return which_lake(self.folder) != self._which
+
+    def _check(self, which: tuple[int, int]) -> None:
+        if which_lake(self.folder) != which:
+            raise SnapshotGone("The lake was restored or rebuilt meanwhile.", hint="Show the current data instead.")
 
     def _reopened(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
             try:
                 self._con.execute("SELECT 1")
-                usable = not self._replaced()
+                usable = not self._is_replaced()
             except duckdb.Error:
                 usable = False
             if not usable:
@@ -97,7 +104,10 @@ class Engine:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a lake has been made in `folder` to the end, so that attaching it will not begin to make one."""
+    """Whether a lake has been made in `folder` to the end, so that attaching it will not begin to make one.
+
+    Raises `LakeError` (lake.damaged) when its catalog is no database any more.
+    """
     if not (folder / CATALOG).exists():
         return False
     try:
@@ -105,6 +115,13 @@ def is_whole(folder: Path) -> bool:
             return bool(catalog.execute("SELECT 1 FROM ducklake_table WHERE table_name = 'migrations'").fetchone())
     except sqlite3.OperationalError:  # no such table: it is being made right now
         return False
+    except sqlite3.DatabaseError as error:
+        raise LakeError(
+            f"The lake's catalog is damaged: {error}.",
+            hint="Put a backup back (python -m pipeline backup --list), or make the lake again: "
+            "python -m pipeline rebuild",
+            code="lake.damaged",
+        ) from None
 
 
 def _set_session(con: duckdb.DuckDBPyConnection) -> None:

@@ -11,10 +11,12 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import LakeBusy
+
+_REPLACED = "replaced"
 
 
 @contextmanager
@@ -37,3 +39,32 @@ def writer_lock(path: Path | str, *, wait: float) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[None]:
+    """Around what puts other data in the place of the lake's: whoever begins to read meanwhile waits, whoever had begun
+    before learns of it at the end (`which_lake`). The kernel drops the lock of a process that dies."""
+    temporary = folder / ".replaced.tmp"
+    handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        os.replace(temporary, folder / _REPLACED)
+        yield
+    finally:
+        os.close(handle)
+
+
+def which_lake(folder: Path) -> tuple[int, int]:
+    """Changes when other data takes the place of the lake's: by a restore or a rebuild, never by writing to it."""
+    try:
+        stat = (folder / _REPLACED).stat()
+    except OSError:
+        return 0, 0
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def wait_until_replaced(folder: Path) -> None:
+    """Wait while a replacement goes on, for as long as it takes to copy the catalog."""
+    with suppress(FileNotFoundError), (folder / _REPLACED).open("rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)

@@ -25,11 +25,15 @@ class Places:
 
     @cached_property
     def _specs(self) -> dict[str, SourceSpec]:
-        return {self._open(spec).uri: spec for spec in reversed(self.all)}
+        return {self.uri(spec): spec for spec in reversed(self.all)}
 
     @cached_property
     def _sources(self) -> dict[str, Source]:
         return {}
+
+    def uri(self, spec: SourceSpec) -> str:
+        """The name that the ledger has for it."""
+        return self._open(spec).uri
 
     def spec(self, uri: str) -> SourceSpec:
         """How the source of that name is configured; or was loaded; another is read by its name alone."""
