@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from pipeline.lake import Batch
 
@@ -14,15 +14,20 @@ Style = Literal["auto", "text", "json"]
 
 
 class Log:
-    """Says things in one style; `auto` is text to a terminal and JSON elsewhere. A line is written whole."""
+    """Says things in one style; `auto` is text to a terminal and JSON elsewhere. A line is written whole.
+
+    Standard output and error are told apart: `make run` shows the errors alone, and to a person.
+    """
 
     def __init__(self, style: Style, clock: Callable[[], datetime]) -> None:
-        self._json = style == "json" or (style == "auto" and not sys.stdout.isatty())
-        self._clock = clock
+        self._style, self._clock = style, clock
+
+    def _json(self, stream: TextIO) -> bool:
+        return self._style == "json" or (self._style == "auto" and not stream.isatty())
 
     def batch(self, batch: Batch, waiting: int) -> None:
         """A batch was committed, and so many known objects still wait."""
-        if self._json:
+        if self._json(sys.stdout):
             self._line(batch.committed_at, "batch", **_facts(batch), waiting=waiting)
         else:
             print(_sentence(batch, waiting), flush=True)
@@ -30,14 +35,14 @@ class Log:
     def note(self, event: str, text: str) -> None:
         """Something else was done, told in a sentence."""
         at = self._clock()
-        if self._json:
+        if self._json(sys.stdout):
             self._line(at, event, message=text)
         else:
             print(f"{at:%H:%M:%S} {text}", flush=True)
 
     def problem(self, where: str, text: str) -> None:
         """Something went wrong `where`: a source, `upkeep`, `alerts`, …; it is tried again."""
-        if self._json:
+        if self._json(sys.stderr):
             self._line(self._clock(), "problem", error=True, where=where, message=text)
         else:
             print(f"{where}: {text}", file=sys.stderr, flush=True)

@@ -16,6 +16,7 @@ from pipeline.watch.log import Log
 from pipeline.watch.metrics import Metrics, serve
 
 EVERY = 15.0  # seconds between two looks
+_PATIENCE = 5.0  # … that stopping waits for a look; a webhook may take longer
 _REFUSALS_OF = timedelta(hours=1)
 
 
@@ -85,6 +86,6 @@ class Watch:
     def close(self) -> None:
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_PATIENCE)
         if self._served is not None:
             self._served.close()

@@ -232,3 +232,15 @@ def test_people_are_told_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == (
         "14:30:02 3 objects, 10 lines: 6 loaded, 2 duplicate, 1 rejected, 1 expired in 2.0 s; 4 objects wait\n"
     )
+
+
+def test_a_person_at_the_terminal_reads_problems_as_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)  # as under `make run`, which keeps the output to itself
+    log = Log("auto", lambda: NOW)
+    log.problem("s3://bucket", "It says no.")
+    log.note("retain", "Nothing was too old.")
+    said = capsys.readouterr()
+    assert said.err == "s3://bucket: It says no.\n"
+    assert json.loads(said.out)["message"] == "Nothing was too old."
