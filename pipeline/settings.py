@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     backup_days: int = Field(7, ge=1, description="How long the daily backups of the lake's catalog are kept.")
     late_after: int = Field(180, ge=10, description="Seconds after which a page says that the data is behind.")
     log: Literal["auto", "text", "json"] = Field(
-        "auto", description="How `run` tells of batches: `text`, `json` (one line each), or text to a terminal only."
+        "auto", description="How `run` tells what it does: `text`, `json` (a line each), or `auto`: text to a terminal."
     )
     metrics_address: str | None = Field(
         None, description="Where `run` serves `/metrics` for Prometheus, such as `127.0.0.1:9108`. Default: nowhere."
