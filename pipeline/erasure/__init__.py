@@ -9,6 +9,7 @@ still have on disk of all that.
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -53,12 +54,13 @@ def erase(
     wait: float = 60,
     progress: Progress = lambda read: None,
 ) -> Erasure:
-    """Erase the customer of that id, with the visitors first linked to them. The pipeline waits meanwhile.
+    """Erase the customer of that id, with the visitors first linked to them. The pipeline waits meanwhile, but for a
+    dry run.
 
     Raises `LakeBusy` when another writer, or for `wait` seconds at the very end a reader, does not give way. An erasure
     that ended so, or was cut short, is to be repeated.
     """
-    with writer_lock(lake.lock_path, wait=600):
+    with nullcontext() if dry_run else writer_lock(lake.lock_path, wait=600):
         who = forget.person(lake, customer)
         known = state.erasures.known()
         erased = Erased(known.key).and_also(_names(who))

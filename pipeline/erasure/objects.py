@@ -10,16 +10,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import BinaryIO, cast
 
 from pipeline.erasure.theirs import mentions, rows_of
 from pipeline.errors import ActivityError
 from pipeline.recovery.places import Places
 from pipeline.settings import Settings, SourceSpec
-from pipeline.sources import FORMATS, Limits, ObjectRef, Source, Sweep, cut, detect, framing, open_source
+from pipeline.sources import FORMATS, Limits, ObjectRef, Source, Sweep, cut, detect, fetch_ahead, framing, open_source
 from pipeline.state import Erased
 
 _BLOCK = 1024 * 1024
+_LISTED = 1_000  # keys held at a time
 _NOTHING = b"{}"
 
 Progress = Callable[[int], None]  # objects read by now
@@ -56,29 +58,40 @@ def erase_from_objects(
     for spec in Places(settings).all:
         source = open_source(spec, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
         try:
-            for ref in source.list(now, Sweep.ALL):
-                _erase(settings, spec, source, ref, erased, found, dry_run)
-                found.read += 1
-                progress(found.read)
+            listed = source.list(now, Sweep.ALL)
+            while refs := list(islice(listed, _LISTED)):
+                for ref, file in fetch_ahead(source, refs, max_inflated=settings.max_object_bytes):
+                    _erase(settings, spec, source, ref, file, erased, found, dry_run)
+                    found.read += 1
+                    progress(found.read)
         except ActivityError as error:
             found.left.append((spec.uri, str(error)))
     return found
 
 
 def _erase(
-    settings: Settings, spec: SourceSpec, source: Source, ref: ObjectRef, erased: Erased, found: Objects, dry_run: bool
+    settings: Settings,
+    spec: SourceSpec,
+    source: Source,
+    ref: ObjectRef,
+    fetched: BinaryIO | ActivityError,
+    erased: Erased,
+    found: Objects,
+    dry_run: bool,
 ) -> None:
     try:
-        with source.fetch(ref, max_inflated=settings.max_object_bytes) as file:
+        if isinstance(fetched, ActivityError):
+            raise fetched
+        with fetched as file:
             format = detect(file, ref, spec.format)
+            records = FORMATS[format].concatenated
             theirs = _theirs(file, ref, format, settings, erased)
-            if theirs and dry_run:
-                found.rewritten.append(Rewritten(ref, ref, 0, len(theirs)))
-            elif theirs:
-                with _without(file, theirs, records=FORMATS[format].concatenated) as text:
+            new = ref
+            if theirs and not dry_run:
+                with _without(file, theirs, records=records) as text:
                     new = source.replace(ref, text)
-                lines = 0 if FORMATS[format].concatenated else len(theirs)
-                found.rewritten.append(Rewritten(ref, new, lines, len(theirs)))
+            if theirs:
+                found.rewritten.append(Rewritten(ref, new, 0 if records else len(theirs), len(theirs)))
     except ActivityError as error:
         found.left.append((f"{ref.source}: {ref.key}", str(error)))
 
