@@ -12,6 +12,7 @@ from pipeline.errors import ActivityError, LakeError, did_you_mean
 from pipeline.lake import backup
 from pipeline.lake.engine import is_whole
 from pipeline.settings import Settings
+from pipeline.state import State
 
 RESTORING = """\
 to restore one:
@@ -47,12 +48,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return _list(settings)
     if args.restore:
         chosen = _chosen(settings, args.restore)
-        backup.restore(settings.lake, settings.backups, chosen, datetime.now(UTC))
+        with State(settings.data).upkeep.running("restore", _now) as said:
+            backup.restore(settings.lake, settings.backups, chosen, _now())
+            said(f"{chosen.name} restored")
         print(f"{chosen.name} is the lake's catalog now. Look it over: python -m pipeline verify")
         return 0
     if not is_whole(settings.lake):
         raise ActivityError("There is no lake to back up yet.", hint="Start the pipeline: python -m pipeline run")
-    taken = backup.back_up(settings.lake, settings.backups, datetime.now(UTC), "asked")
+    with State(settings.data).upkeep.running("backup", _now) as said:
+        taken = backup.back_up(settings.lake, settings.backups, _now(), "asked")
+        said(f"{taken.path.name} taken")
     print(taken.path)
     return 0
 
@@ -81,3 +86,7 @@ def _chosen(settings: Settings, name: str) -> Path:
         hint = did_you_mean(name, known) or "See python -m pipeline backup --list."
         raise ActivityError(f"There is no backup {name!r}.", hint=hint, code="backup.unknown")
     return known[name]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

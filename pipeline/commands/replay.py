@@ -12,6 +12,7 @@ from pipeline.lake import Lake
 from pipeline.questions import ledger
 from pipeline.recovery.replay import Replayed, rejected_objects, replay
 from pipeline.settings import Settings
+from pipeline.state import State
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,24 +35,31 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     waiting = {row["code"]: row["lines"] for row in ledger.rejected_by_code(snapshot)}
     check_reason(args.reason, waiting.keys() | set(objects))
     total = sum(count for code, count in waiting.items() if args.reason in (None, code))
-    with counting_bar() as bar:
+    with counting_bar() as bar, State(settings.data).upkeep.running("replay", _now) as said:
         task = bar.add_task("Lines", total=total)
-        done = replay(
-            *(settings, lake, lambda: datetime.now(UTC), args.reason), lambda lines: bar.update(task, completed=lines)
-        )
-    _print(done)
+        done = replay(settings, lake, _now, args.reason, lambda lines: bar.update(task, completed=lines))
+        said(" ".join(_came_to(done)))
+    for sentence in _came_to(done):
+        print(sentence)
     return 0
 
 
-def _print(done: Replayed) -> None:
+def _came_to(done: Replayed) -> list[str]:
+    """What a replay came to, in words."""
+    told = []
     if not done.lines and not done.objects:
-        print("Nothing is rejected that could be replayed.")
+        told.append("Nothing is rejected that could be replayed.")
     if done.lines:
-        print(
+        told.append(
             f"{done.lines:,} lines = {done.loaded:,} loaded + {done.duplicate:,} duplicate + {done.expired:,} expired "
             f"+ {done.still_rejected:,} still rejected"
         )
     if done.out_of_reach:
-        print(f"{done.out_of_reach:,} lines are kept in part only, and their objects could not be read again.")
+        told.append(f"{done.out_of_reach:,} lines are kept in part only, and their objects could not be read again.")
     if done.objects:
-        print(f"{done.objects:,} objects rejected whole: {done.objects_loaded:,} could be read now.")
+        told.append(f"{done.objects:,} objects rejected whole: {done.objects_loaded:,} could be read now.")
+    return told
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -18,6 +18,7 @@ from typing import Literal
 from pipeline.errors import LakeError
 from pipeline.lake.engine import CATALOG
 from pipeline.lake.lock import replacing, writer_lock
+from pipeline.lake.sqlite_copy import copy
 
 Why = Literal["daily", "migration", "asked", "restore", "rebuild"]
 
@@ -54,10 +55,7 @@ def back_up(lake: Path, backups: Path, now: datetime, why: Why) -> Backup:
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         backups.mkdir(exist_ok=True)
-        with closing(_read_only(lake / CATALOG)) as catalog, closing(sqlite3.connect(temporary)) as copy:
-            catalog.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing beside it
-            _check(copy)
+        _copy_whole(lake / CATALOG, temporary)
         _flush(temporary)
         os.replace(temporary, path)
         _flush(backups)
@@ -130,10 +128,9 @@ def restore(lake: Path, backups: Path, backup: Path, now: datetime) -> None:
         if (lake / CATALOG).exists():
             with suppress(LakeError):
                 back_up(lake, backups, now, "restore")
-        copy = lake / f".{CATALOG}.restored"
-        with closing(_read_only(backup)) as kept, closing(sqlite3.connect(copy)) as con:
-            kept.backup(con)
-        _install(lake, backups, copy)
+        restored = lake / f".{CATALOG}.restored"
+        _copy_whole(backup, restored)
+        _install(lake, backups, restored)
 
 
 def take_place(new: Path, lake: Path, backups: Path, now: datetime) -> None:
@@ -171,15 +168,20 @@ def _install(lake: Path, backups: Path, new: Path) -> None:
     A catalog that can be read is overwritten in one transaction of SQLite's: others may have it open, and a database
     that is in use must not be moved. What cannot be read is replaced by file, without what its log would do to the new.
     """
-    catalog = lake / CATALOG
-    used = max((newest_snapshot(each) for each in (catalog, *backups.glob("*.sqlite"))), default=0)
+    catalog, present = lake / CATALOG, lake / f".{CATALOG}.present"
+    readable = True
+    try:
+        _copy_whole(catalog, present)
+    except sqlite3.Error:
+        readable = False
+    used = max((newest_snapshot(each) for each in (present, *backups.glob("*.sqlite"))), default=0)
+    present.unlink(missing_ok=True)
     with closing(sqlite3.connect(new, isolation_level=None)) as con:
         _renumber(con, used + _UNKNOWN)
     _flush(new)
     with replacing(lake):
-        if _is_readable(catalog):
-            with closing(sqlite3.connect(new)) as source, closing(sqlite3.connect(catalog, timeout=30)) as present:
-                source.backup(present)
+        if readable:
+            copy(new, catalog)
             new.unlink()
             return
         for log in ("-wal", "-shm"):
@@ -203,13 +205,13 @@ def _renumber(con: sqlite3.Connection, by: int) -> None:
     con.execute("COMMIT")
 
 
-def _is_readable(catalog: Path) -> bool:
-    try:
-        with closing(_read_only(catalog)) as con:
-            _check(con)
-            return bool(con.execute("SELECT 1 FROM ducklake_snapshot LIMIT 1").fetchone())
-    except sqlite3.Error:
-        return False
+def _copy_whole(database: Path, to: Path) -> None:
+    """Copy into one new file, with nothing beside it, and look it over. Raises `sqlite3.Error`."""
+    to.unlink(missing_ok=True)
+    copy(database, to)
+    with closing(sqlite3.connect(to)) as con:
+        con.execute("PRAGMA journal_mode = DELETE")
+        _check(con)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

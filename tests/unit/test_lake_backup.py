@@ -16,6 +16,7 @@ from pipeline.commands.run import Scheduler
 from pipeline.errors import LakeError, SnapshotGone
 from pipeline.lake import Lake, backup, maintain
 from pipeline.lake.engine import CATALOG
+from pipeline.lake.lock import replacing
 from pipeline.questions import ledger
 from tests.support import NOW, add_events, make_lake, make_settings
 from tests.unit.test_cli import pipeline
@@ -59,17 +60,18 @@ def test_backups_taken_while_others_write_are_never_torn(tmp_path: Path) -> None
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        taken = [take(lake, at) for at in range(12)]
+        # What was committed before a backup began must be in it, be it in the catalog's log still.
+        taken = [(ledger.totals(lake.snapshot()).events, take(lake, at)) for at in range(12)]
     finally:
         stop.set()
         writer.join()
-    for each in taken:
+    for least, each in taken:
         other = tmp_path / each.path.stem
         shutil.copytree(lake.folder, other / "lake", ignore=shutil.ignore_patterns("catalog*"))
         shutil.copy(each.path, other / "lake" / CATALOG)
         totals = ledger.totals(Lake.open(make_settings(other)).snapshot())
         assert totals.balanced
-        assert totals.objects_loaded == totals.events + 1
+        assert totals.objects_loaded == totals.events + 1 > least
     assert not list(lake.backups.glob(".*"))
 
 
@@ -135,6 +137,31 @@ def test_readers_meet_the_old_or_the_restored_catalog_and_nothing_between(tmp_pa
     assert seen <= {("a",), ("a", "b")}
     with pytest.raises(SnapshotGone):
         ids(lake.snapshot(pinned.version))
+
+
+def test_whoever_read_while_the_catalog_was_replaced_is_told(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    taken = take(lake)
+
+    def read_on() -> None:
+        with lake.engine.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM lake.events")
+            backup.restore(lake.folder, lake.backups, taken.path, NOW)
+
+    with pytest.raises(SnapshotGone, match="restored or rebuilt"):
+        read_on()
+    assert ids(lake.snapshot()) == ["a"]
+
+
+def test_whoever_begins_to_read_meanwhile_waits(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    reader = threading.Thread(target=lambda: lake.snapshot())
+    with replacing(lake.folder):
+        reader.start()
+        reader.join(0.3)
+        assert reader.is_alive()
+    reader.join(30)
+    assert not reader.is_alive()
 
 
 def test_a_backup_whose_files_are_gone_is_refused(tmp_path: Path) -> None:
