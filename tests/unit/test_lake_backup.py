@@ -75,6 +75,17 @@ def test_backups_taken_while_others_write_are_never_torn(tmp_path: Path) -> None
     assert not list(lake.backups.glob(".*"))
 
 
+def test_a_backup_holds_what_is_in_the_catalogs_log_still(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    with lake.engine.cursor() as reader:
+        reader.begin()
+        reader.execute("SELECT count(*) FROM lake.events").fetchall()  # what comes now stays in the log
+        add_events(lake, [{"message_id": "b"}], key="later")
+        taken = take(lake)
+        reader.rollback()
+    assert backup.newest_snapshot(taken.path) == lake.snapshot().version
+
+
 def test_a_lost_or_damaged_catalog_is_restored(tmp_path: Path) -> None:
     for number, damage in enumerate((b"", b"no database at all" * 1_000, None)):
         lake = make_lake(tmp_path / str(number), [{"message_id": "a"}])
