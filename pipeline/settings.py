@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     s3_region: str | None = Field(None, description="The bucket's region, when boto3's own chain does not know it.")
     timezone: str = Field("UTC", description="The one time zone shown everywhere, by its IANA name.")
     retention_days: int = Field(
-        400, ge=0, description="Events older than this many days are not loaded; 0 loads them all."
+        400, ge=0, description="Events older than this many days are removed, and not loaded; 0 keeps all."
     )
     geo_database: Path | None = Field(
         None, description="A MaxMind DB (GeoLite2, GeoIP2, DB-IP). Default: the newest `*.mmdb` in `geo/`."

@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "pipeline.questions": {*BASE, "pipeline.lake"},
     "pipeline.demo": {*BASE, "pipeline.state", "pipeline.landing", "pipeline.snippet"},
     "pipeline.raw": {*BASE, "pipeline.sources", "pipeline.lake"},
+    "pipeline.watch": {*BASE, "pipeline.lake", "pipeline.questions", "pipeline.state"},
     "pipeline.snippet": set(),
     "pages": {
         *BASE,
