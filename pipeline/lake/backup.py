@@ -18,7 +18,7 @@ from typing import Literal
 from pipeline.errors import LakeError
 from pipeline.lake.engine import CATALOG
 from pipeline.lake.lock import replacing, writer_lock
-from pipeline.lake.sqlite_copy import copy
+from pipeline.lake.sqlite_apart import copy
 
 Why = Literal["daily", "migration", "asked", "restore", "rebuild"]
 

@@ -8,10 +8,7 @@ thing that a reader of an older snapshot notices (`SnapshotGone`).
 from __future__ import annotations
 
 import shutil
-import sqlite3
-import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.errors import LakeBusy
+from pipeline.lake import sqlite_apart
 from pipeline.lake.engine import CATALOG
 
 if TYPE_CHECKING:
@@ -222,27 +220,11 @@ def overwrite(database: Path, statements: Sequence[str] = (), *, wait: float) ->
 
     Raises `LakeBusy` when others use it for longer than `wait` seconds.
     """
-    deadline = time.monotonic() + wait
-    with closing(sqlite3.connect(database, timeout=5, isolation_level=None)) as con:
-        con.execute("PRAGMA secure_delete = ON")
-        # The last one's answer begins with 1 while somebody still reads what the log holds.
-        for statement in (*statements, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-            _insist(con, statement, deadline)
-
-
-def _insist(con: sqlite3.Connection, statement: str, deadline: float) -> None:
-    while True:
-        try:
-            row = con.execute(statement).fetchone()
-            if row is None or not row[0]:
-                return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) and "busy" not in str(error):
-                raise
-        if time.monotonic() > deadline:
-            raise LakeBusy(
-                "Readers kept a database from being written anew: its free pages may still hold what was erased.",
-                hint="Erase the same customer again in a quiet moment.",
-                code="erasure.unfinished",
-            )
-        time.sleep(0.05)
+    try:
+        sqlite_apart.overwrite(database, statements, wait=wait)
+    except sqlite_apart.StillUsed:
+        raise LakeBusy(
+            "Readers kept a database from being written anew: its free pages may still hold what was erased.",
+            hint="Erase the same customer again in a quiet moment.",
+            code="erasure.unfinished",
+        ) from None

@@ -288,13 +288,26 @@ def test_an_erasure_that_is_cut_short_anywhere_is_complete_when_repeated(site: S
     assert ledger.totals(site.lake.snapshot()).balanced
 
 
+# In a process of its own: the locks of one in ours would go when DuckDB closes the file.
+READER = """
+import sqlite3, sys
+reader = sqlite3.connect(sys.argv[1], isolation_level=None)
+reader.execute("BEGIN")
+reader.execute("SELECT count(*) FROM ducklake_snapshot").fetchone()
+print("reading", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_a_reader_that_does_not_give_way_is_told_of_and_a_repeated_erasure_ends(site: Site) -> None:
     fill(site)
-    with closing(sqlite3.connect(site.lake.folder / "catalog.sqlite", isolation_level=None)) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM ducklake_snapshot").fetchone()
+    command = [sys.executable, "-c", READER, str(site.lake.folder / "catalog.sqlite")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout
+        assert reader.stdout.readline() == "reading\n"
         with pytest.raises(LakeBusy) as caught:
             site.erase(wait=0)
+        reader.communicate()
     assert caught.value.code == "erasure.unfinished"
     assert site.traces()
     site.erase()
