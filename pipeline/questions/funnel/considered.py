@@ -96,8 +96,9 @@ def _taken(column: Column, places: Numbers | slice) -> Column:
 
 
 def _joined(columns: Sequence[Column]) -> Column:
-    if all(map(_is_one_value, columns)):
-        return np.broadcast_to(columns[0][0], sum(map(len, columns)))
+    some = [column for column in columns if len(column)]
+    if some and all(map(_is_one_value, some)):
+        return np.broadcast_to(some[0][0], sum(map(len, some)))
     return np.concatenate(columns)
 
 

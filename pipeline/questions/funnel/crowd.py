@@ -149,14 +149,16 @@ def _stretch(at: Numbers, rules: Rules) -> Numbers:
     return ((at - rules.start) >> _width(rules)).view(np.uint64)
 
 
-def groups(low: Numbers, most: int) -> list[tuple[int, int]]:
-    """The people who have a span, parted by their numbers: at least one group, from a number up to another."""
+def groups(low: Numbers, most: int) -> Numbers:
+    """The people who have a span, parted by number into up to so many groups: where each but the first begins."""
     people = np.flatnonzero(low != NEVER)
-    edges = people[np.arange(1, most) * len(people) // most] if len(people) else people
-    return list(pairwise([0, *np.unique(edges).tolist(), len(low)]))
+    return np.unique(people[np.arange(1, most) * len(people) // most]) if len(people) else people
 
 
-def travelled(events: Sequence[Events], spans: Spans, groups: Sequence[tuple[int, int]]) -> list[Events]:
+def travelled(events: Sequence[Events], spans: Spans, groups: Numbers) -> list[Events]:
     """By group, the events within the spans of their people."""
     found = together([spans.within(some) for some in events])
-    return [found.take(np.flatnonzero((found.person >= first) & (found.person < beyond))) for first, beyond in groups]
+    group = np.searchsorted(groups, found.person, side="right").astype(np.uint8)
+    found = found.take(np.argsort(group, kind="stable"))
+    ends = np.bincount(group, minlength=len(groups) + 1).cumsum().tolist()
+    return [found.take(slice(start, stop)) for start, stop in pairwise([0, *ends])]

@@ -98,18 +98,27 @@ def _ordered(rows: Rows, places: Numbers, rules: Rules, found: Journeys) -> None
     """Ordered and strict, for the rows at `places`, from the deepest depth to the second: who is found drops out."""
     for depth in range(rules.steps, 1, -1):
         places = places[found.depth[rows.person[places]] == 0]
-        if not len(places):
-            return
-        here = rows.take(places)
+        able = _of_those_with(rows, places, depth)
+        if not len(able):
+            continue
+        here = rows.take(able)
         chain = _chain(here, depth, rules)
         fit = _entries(here, rules) & (chain.end != NEVER) & (chain.end - here.at <= rules.window)
         firsts = _first_of_each(here.person, np.flatnonzero(fit))
         people = here.person[firsts]
         found.depth[people] = depth
         for step in range(depth):
-            found.sequence[people, step] = places[firsts]
+            found.sequence[people, step] = able[firsts]
             if step + 1 < depth:
                 firsts = chain.next[step][firsts]
+
+
+def _of_those_with(rows: Rows, places: Numbers, step: int) -> Numbers:
+    """Those of the places that are of people with an event of the step among them."""
+    person = rows.person[places]
+    able = np.zeros(int(rows.person[-1]) + 1 if len(rows) else 0, np.bool_)
+    able[person[_has(rows.steps[places], step)]] = True
+    return places[able[person]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +147,7 @@ def _chain(rows: Rows, depth: int, rules: Rules) -> _Chain:
     return _Chain(end, following)
 
 
-def _limit(rows: Rows, step: int, depth: int, rules: Rules) -> Numbers:
+def _limit(rows: Rows, step: int, depth: int, rules: Rules) -> Numbers | int:
     """The latest time of step + 1 after an event of `step`: the first later instant that breaks the sequence."""
     barring = np.zeros(len(rows), np.bool_)
     if rules.order == "strict":
@@ -147,7 +156,7 @@ def _limit(rows: Rows, step: int, depth: int, rules: Rules) -> Numbers:
         if after <= step < before <= depth:
             barring |= _has(rows.barred, number + 1)
     if not barring.any():
-        return np.full(len(rows), NEVER)
+        return NEVER
     later = _at_or_after(barring)[_end_of_instant(rows)]
     near = np.minimum(later, len(rows) - 1)
     return np.where((later < len(rows)) & (rows.person[near] == rows.person), rows.at[near], NEVER)
