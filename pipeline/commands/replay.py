@@ -10,7 +10,7 @@ from pipeline.commands.printing import counting_bar
 from pipeline.commands.rejected import check_reason
 from pipeline.lake import Lake
 from pipeline.questions import ledger
-from pipeline.recovery.replay import Replayed, rejected_objects, replay
+from pipeline.recovery.replay import rejected_objects, replay
 from pipeline.settings import Settings
 from pipeline.state import State
 
@@ -38,27 +38,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     with counting_bar() as bar, State(settings.data).upkeep.running("replay", _now) as said:
         task = bar.add_task("Lines", total=total)
         done = replay(settings, lake, _now, args.reason, lambda lines: bar.update(task, completed=lines))
-        said(" ".join(_came_to(done)))
-    for sentence in _came_to(done):
+        said(" ".join(done.told()))
+    for sentence in done.told():
         print(sentence)
     return 0
-
-
-def _came_to(done: Replayed) -> list[str]:
-    """What a replay came to, in words."""
-    told = []
-    if not done.lines and not done.objects:
-        told.append("Nothing is rejected that could be replayed.")
-    if done.lines:
-        told.append(
-            f"{done.lines:,} lines = {done.loaded:,} loaded + {done.duplicate:,} duplicate + {done.expired:,} expired "
-            f"+ {done.still_rejected:,} still rejected"
-        )
-    if done.out_of_reach:
-        told.append(f"{done.out_of_reach:,} lines are kept in part only, and their objects could not be read again.")
-    if done.objects:
-        told.append(f"{done.objects:,} objects rejected whole: {done.objects_loaded:,} could be read now.")
-    return told
 
 
 def _now() -> datetime:

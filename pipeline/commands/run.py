@@ -13,7 +13,7 @@ from pipeline.demo.plan import Plan
 from pipeline.enrich import device_versions
 from pipeline.errors import ActivityError, LakeError
 from pipeline.lake import Lake, backup, maintain, retain
-from pipeline.recovery.replay import Replayed, replay
+from pipeline.recovery.replay import replay
 from pipeline.run import Look, Pipeline
 from pipeline.settings import Settings, parse_duration
 from pipeline.sources import Sweep
@@ -143,7 +143,7 @@ class Scheduler:
         for reason in upkeep.asked("replay"):
             try:
                 with upkeep.running("replay", _now) as said:
-                    said(_came_to(replay(self._settings, self._lake, _now, reason or None)))
+                    said(" ".join(replay(self._settings, self._lake, _now, reason or None).told()))
             except ActivityError as error:
                 self.watch.problem("replay", str(error))
             upkeep.answered("replay", reason)
@@ -177,13 +177,6 @@ class Scheduler:
         self.watch.close()
         self._pipeline.close()
         self._lake.close()
-
-
-def _came_to(done: Replayed) -> str:
-    return (
-        f"{done.lines:,} lines: {done.loaded:,} loaded, {done.duplicate:,} duplicate, {done.expired:,} expired, "
-        f"{done.still_rejected:,} still rejected; {done.objects_loaded:,} of {done.objects:,} objects could be read"
-    )
 
 
 def _now() -> datetime:

@@ -15,6 +15,7 @@ from pipeline.errors import LakeBusy, LakeError, SnapshotGone
 from pipeline.lake.lock import wait_until_replaced, which_lake
 
 CATALOG = "catalog.sqlite"
+REBUILDING = "lake.rebuilding"  # beside the lake: one that is being made to take its place
 
 # Settings of the DuckLake attachment, each learnt by measuring (docs/design.md): inlined rows broke readers, and
 # the catalog's default journal mode let an overlapping writer leave it locked for good.

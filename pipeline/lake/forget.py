@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from pipeline.errors import LakeBusy
 from pipeline.lake import sqlite_apart
-from pipeline.lake.engine import CATALOG
+from pipeline.lake.engine import CATALOG, REBUILDING
 
 if TYPE_CHECKING:
     from pipeline.lake import Lake
@@ -207,7 +207,7 @@ def purge(lake: Lake, now: datetime, *, wait: float) -> int:
 def _left_behind(lake: Lake, now: datetime) -> int:
     """Remove what killed processes have left: a rebuild, which would hold the lock if it were at work, and what DuckDB
     puts beside memory, where a running query may use what is newer."""
-    shutil.rmtree(lake.folder.with_name("lake.rebuilding"), ignore_errors=True)
+    shutil.rmtree(lake.folder.with_name(REBUILDING), ignore_errors=True)
     before = (now - _LONGEST_QUERY).timestamp()
     left = [path for path in (lake.folder / "tmp").glob("**/*") if path.is_file() and path.stat().st_mtime < before]
     for path in left:

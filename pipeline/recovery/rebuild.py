@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipeline.errors import LakeError, SourceError
 from pipeline.lake import Lake, Snapshot, backup, retain
-from pipeline.lake.engine import is_whole
+from pipeline.lake.engine import REBUILDING, is_whole
 from pipeline.lake.lock import writer_lock
 from pipeline.lake.recount import missing
 from pipeline.questions import ledger
@@ -49,7 +49,7 @@ def rebuild(
     events that are in no object any more, and changes nothing then; with `force` it goes on without either.
     """
     present = _present(settings)
-    folder = settings.data / "lake.rebuilding"
+    folder = settings.lake.with_name(REBUILDING)
     settings.lake.mkdir(parents=True, exist_ok=True)
     try:
         with writer_lock(settings.lake / "writer.lock", wait=600):

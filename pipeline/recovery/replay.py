@@ -52,6 +52,24 @@ class Replayed:
     def still_rejected(self) -> int:
         return self.lines - self.loaded - self.duplicate - self.expired
 
+    def told(self) -> list[str]:
+        """The same in sentences."""
+        told = []
+        if not self.lines and not self.objects:
+            told.append("Nothing is rejected that could be replayed.")
+        if self.lines:
+            told.append(
+                f"{self.lines:,} lines = {self.loaded:,} loaded + {self.duplicate:,} duplicate "
+                f"+ {self.expired:,} expired + {self.still_rejected:,} still rejected"
+            )
+        if self.out_of_reach:
+            told.append(
+                f"{self.out_of_reach:,} lines are kept in part only, and their objects could not be read again."
+            )
+        if self.objects:
+            told.append(f"{self.objects:,} objects rejected whole: {self.objects_loaded:,} could be read now.")
+        return told
+
 
 Progress = Callable[[int], None]  # lines and objects tried so far
 

@@ -124,7 +124,7 @@ def test_a_replay_from_the_button_to_the_ledger(page: Page) -> None:
     ledger = page.get_by_role("group", name="Lines and what became of them")
     expect(ledger).to_contain_text("Rejected31")
     page.get_by_role("button", name="Replay 31 lines").click()
-    expect(page.get_by_text("31 lines: 1 loaded, 0 duplicate, 0 expired, 30 still rejected")).to_be_visible(
+    expect(page.get_by_text("31 lines = 1 loaded + 0 duplicate + 0 expired + 30 still rejected")).to_be_visible(
         timeout=30_000
     )
     expect(ledger).to_contain_text("Rejected30")

@@ -28,7 +28,7 @@ def test_a_replay_is_done_when_it_is_asked_for_and_is_over_then(tmp_path: Path) 
     mended.poll(NOW, lambda: False)
     assert mended.state.upkeep.asked("replay") == ()
     [run] = mended.state.upkeep.last(kind="replay")
-    assert run.outcome.startswith("2 lines: 1 loaded, 0 duplicate, 0 expired, 1 still rejected")
+    assert run.outcome.startswith("2 lines = 1 loaded + 0 duplicate + 0 expired + 1 still rejected")
     mended.poll(NOW, lambda: False)
     assert len(mended.state.upkeep.last(kind="replay")) == 1
     mended.close()
