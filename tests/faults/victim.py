@@ -1,0 +1,116 @@
+"""The pipeline's command line, with points at which it dies or waits: `python -m tests.faults.victim run --every 0.2`.
+
+Nothing of the program is replaced: functions are wrapped, and at the n-th passing of a point the process kills itself
+as `kill -9` would, so many milliseconds later if asked, or waits until it is let go. What to do is in the environment:
+`FAULT=POINT:N:kill`, `FAULT=POINT:N:kill:12.5` (ms), `FAULT=POINT:N:hold:FOLDER` (waits while FOLDER/go is missing;
+makes FOLDER/held).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.__main__ import COMMANDS
+from pipeline.__main__ import main as pipeline
+
+
+class Point(NamedTuple):
+    """Before or after a call of `module`'s `name`."""
+
+    module: str
+    name: str
+    after: bool = False
+
+
+POINTS: dict[str, Point] = {
+    "listed": Point("pipeline.lake", "Lake.pending"),
+    "getting": Point("pipeline.sources.inflate", "inflate"),
+    "got": Point("pipeline.sources.inflate", "inflate", after=True),
+    "parsing": Point("pipeline.sources.parse", "Job.run"),
+    "parsed": Point("pipeline.sources.parse", "Job.run", after=True),
+    "inserting": Point("pipeline.lake.commit", "Transaction.insert"),
+    "written": Point("pipeline.lake.commit", "Transaction.insert", after=True),  # the data files are there
+    "committing": Point("pipeline.lake.commit", "Transaction.finish", after=True),  # with ms: while SQLite commits
+    "committed": Point("pipeline.run", "Pipeline._batch", after=True),
+    "merging": Point("pipeline.lake.maintain", "merge"),
+    "expiring": Point("pipeline.lake.maintain", "expire"),
+    "retaining": Point("pipeline.lake.retain", "retain"),
+}
+
+
+def main() -> int:
+    plant(os.environ.get("FAULT", ""))
+    return pipeline()
+
+
+def plant(fault: str) -> None:
+    if not fault:
+        return
+    name, nth, action, *rest = fault.split(":", 3)
+    point, passed, lock = POINTS[name], [0], threading.Lock()
+
+    def passing() -> None:
+        with lock:
+            passed[0] += 1
+            if passed[0] != int(nth):
+                return
+        if action == "kill":
+            _die(float(rest[0]) / 1000 if rest else 0.0)
+        else:
+            _wait(Path(rest[0]))
+
+    _wrap(point, passing)
+
+
+def _wrap(point: Point, passing: Callable[[], None]) -> None:
+    owner: Any = importlib.import_module(point.module)
+    *path, last = point.name.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    real = getattr(owner, last)
+
+    @functools.wraps(real)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not point.after:
+            passing()
+        result = real(*args, **kwargs)
+        if point.after:
+            passing()
+        return result
+
+    for command in {*COMMANDS.values()}:  # so that each who imports it by name gets it, too
+        importlib.import_module(f"pipeline.commands.{command}")
+    for module in [*sys.modules.values()]:
+        if getattr(module, "__name__", "").startswith("pipeline") and getattr(module, last, None) is real:
+            setattr(module, last, wrapped)
+    setattr(owner, last, wrapped)
+
+
+def _die(seconds: float) -> None:
+    def kill() -> None:
+        time.sleep(seconds)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    if seconds:
+        threading.Thread(target=kill, daemon=True).start()
+    else:
+        kill()
+
+
+def _wait(folder: Path) -> None:
+    (folder / "held").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""One installation under test: where events land, its data folder, and the pipeline as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.lake import Lake
+from pipeline.settings import Settings, SourceSpec
+from tests.faults.places import Place
+from tests.faults.producer import Producer
+from tests.faults.reader import Reader
+from tests.unit.test_cli import ROOT, environment
+
+PATIENCE = 120.0  # seconds that anything here may take on a busy machine
+
+
+@dataclass
+class World:
+    """`data` is the pipeline's folder; `more` are settings of its own (`ACTIVITY_…`)."""
+
+    data: Path
+    place: Place
+    more: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.producer = Producer(self.place, self.seed)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # One worker parses where we are, so that a point in parsing is one of this process; small batches make many.
+        defaults = {"ACTIVITY_WORKERS": "1", "ACTIVITY_BATCH_EVENTS": "1000", "ACTIVITY_MERGE_EVERY": "5"}
+        return environment(self.data, **defaults | self.place.settings | self.more)
+
+    @property
+    def settings(self) -> Settings:
+        """As the pipeline under test has them, for looking at its lake from here."""
+        named = {name.removeprefix("ACTIVITY_").lower(): value for name, value in self.environment.items()}
+        return Settings(
+            data=self.data,
+            sources=(SourceSpec.parse(named["sources"]),),
+            s3_endpoint_url=named.get("s3_endpoint_url"),
+            retention_days=int(named.get("retention_days", 400)),
+        )
+
+    def lake(self) -> Lake:
+        return Lake.open(self.settings, threads=1)
+
+    def start(self, *arguments: str, fault: str = "", **more: str) -> Running:
+        """The pipeline (`run --once` unless told otherwise) as a process, with a fault planted (`victim.py`)."""
+        command = [sys.executable, "-m", "tests.faults.victim", *(arguments or ("run", "--once"))]
+        log = self.data / "victim.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.environment | {"FAULT": fault} | more,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return Running(process, log)
+
+    def run(self, *arguments: str, fault: str = "", **more: str) -> int:
+        """The same to its end; its exit code, -9 when it was killed."""
+        return self.start(*arguments, fault=fault, **more).wait()
+
+    def recover(self) -> None:
+        """Run until nothing is left to load, as a scheduler does: objects that failed wait for their retry."""
+        code = self.run()
+        assert code == 0, self.log()
+
+    def reader(self) -> Reader:
+        return Reader(self.environment)
+
+    def log(self) -> str:
+        return (self.data / "victim.log").read_text()[-4000:]
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"still running after {timeout} s:\n{self.log.read_text()[-4000:]}") from None
+
+    def kill(self) -> None:
+        """`kill -9`, of its children as well."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, as systemd stops it: the batch in hand is finished."""
+        self.process.terminate()
+        return self.wait()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
