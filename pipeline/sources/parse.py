@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
@@ -62,18 +64,18 @@ def detect(file: BinaryIO, ref: ObjectRef, format: str = AUTO) -> str:
 
 
 def _sniff(file: BinaryIO) -> str:
-    """The format that the first readable lines look like."""
+    """The format that most of the first readable lines look like: a bad line among them decides nothing."""
     file.seek(0)
     head = file.read(_SNIFF_BYTES)
     file.seek(0)
+    votes = Counter[str]()
     for line in head.split(b"\n", _SNIFF_LINES)[:_SNIFF_LINES]:
-        try:
+        with suppress(orjson.JSONDecodeError):
             event = orjson.loads(line.removeprefix(BOM))
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(event, dict):
-            found = [each.name for each in FORMATS.values() if each.looks_like(event)]
-            return found[0] if found else "segment"
+            if isinstance(event, dict):
+                votes[next((each.name for each in FORMATS.values() if each.looks_like(event)), "segment")] += 1
+    if votes:
+        return votes.most_common(1)[0][0]
     # No line is one object: records without a delimiter, or nothing that is readable either way.
     return "firehose" if head.lstrip(_BLANK).startswith(b"{") and b"}{" in head else "segment"
 

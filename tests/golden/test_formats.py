@@ -67,3 +67,11 @@ def test_format_is_found_from_the_lines_where_the_key_tells_nothing(name: str) -
     file = io.BytesIO(_sample(name).read_bytes())
     assert detect(file, ObjectRef("file:///inbox", "sample", "etag", 0, MODIFIED)) == name
     assert file.tell() == 0
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_bad_line_at_the_head_does_not_decide_the_format(name: str) -> None:
+    """It would give all other lines of the object another source, so that what is redelivered counts twice."""
+    between = b"" if FORMATS[name].concatenated else b"\n"
+    file = io.BytesIO(b'{"type":"track","event":"Without a person"}' + between + _sample(name).read_bytes())
+    assert detect(file, ObjectRef("file:///inbox", "sample", "etag", 0, MODIFIED)) == name
