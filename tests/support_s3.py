@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,13 @@ class S3Server:
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A SeaweedFS server with its data in a folder of the session's own."""
-    folder = tmp_path_factory.mktemp("seaweedfs")
+    with serving(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[S3Server]:
+    """A SeaweedFS server with its data in `folder`, once it takes objects."""
     ports = free_ports(4)
     log = folder / "weed.log"
     with log.open("wb") as output:
