@@ -4,6 +4,9 @@ Nothing of the program is replaced: functions are wrapped, and at the n-th passi
 as `kill -9` would, so many milliseconds later if asked, or waits until it is let go. What to do is in the environment:
 `FAULT=POINT:N:kill`, `FAULT=POINT:N:kill:12.5` (ms), `FAULT=POINT:N:hold:FOLDER` (waits while FOLDER/go is missing;
 makes FOLDER/held).
+
+`CLOCK=FILE`: by how many seconds the clock is off, asked each time. `PATIENCE=1`: S3 is waited for 1 s and asked
+twice, not 30 s and four times.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,10 +49,16 @@ POINTS: dict[str, Point] = {
     "expiring": Point("pipeline.lake.maintain", "expire"),
     "retaining": Point("pipeline.lake.retain", "retain"),
 }
+CLOCK = Point("pipeline.commands.run", "_now")
+CLIENT = Point("pipeline.s3", "open_client")
 
 
 def main() -> int:
     plant(os.environ.get("FAULT", ""))
+    if clock := os.environ.get("CLOCK"):
+        _put_off(Path(clock))
+    if patience := os.environ.get("PATIENCE"):
+        _hurry(int(patience))
     return pipeline()
 
 
@@ -71,7 +81,31 @@ def plant(fault: str) -> None:
     _wrap(point, passing)
 
 
+def _put_off(clock: Path) -> None:
+    def now(real: Callable[[], datetime]) -> datetime:
+        return real() + timedelta(seconds=float(clock.read_text() if clock.exists() else 0))
+
+    _put_around(CLOCK, now)
+
+
+def _hurry(seconds: int) -> None:
+    _put_around(CLIENT, lambda real, *args, **kwargs: real(*args, **kwargs | {"attempts": 2, "read_seconds": seconds}))
+
+
 def _wrap(point: Point, passing: Callable[[], None]) -> None:
+    def around(real: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if not point.after:
+            passing()
+        result = real(*args, **kwargs)
+        if point.after:
+            passing()
+        return result
+
+    _put_around(point, around)
+
+
+def _put_around(point: Point, around: Callable[..., Any]) -> None:
+    """Have `around(real, …)` called wherever the program calls `real(…)`."""
     owner: Any = importlib.import_module(point.module)
     *path, last = point.name.split(".")
     for part in path:
@@ -80,12 +114,7 @@ def _wrap(point: Point, passing: Callable[[], None]) -> None:
 
     @functools.wraps(real)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if not point.after:
-            passing()
-        result = real(*args, **kwargs)
-        if point.after:
-            passing()
-        return result
+        return around(real, *args, **kwargs)
 
     for command in {*COMMANDS.values()}:  # so that each who imports it by name gets it, too
         importlib.import_module(f"pipeline.commands.{command}")
