@@ -171,14 +171,15 @@ class Pipeline:
             if not todo:
                 return None, ()
             erased = self._erasures.known()  # an erasure holds the lock too, so nobody joins them meanwhile
+            cutoff = retain.cutoff(transaction.believable_now(), self._settings.retention_days)
             entries: list[Entry] = []
             heard_at = now
-            for parsed in self._pool.run(self._jobs(spec, source, todo, now, entries, inserter)):
+            for parsed in self._pool.run(self._jobs(spec, source, todo, cutoff, entries, inserter)):
                 entry = entries[parsed.object]
                 entry.lines += parsed.lines
                 entry.expired += parsed.expired
                 inserter.add(without_erased(parsed, erased), entries)
-                if self._clock() - heard_at >= _HEARTBEAT:
+                if abs(self._clock() - heard_at) >= _HEARTBEAT:  # the clock may be put back meanwhile
                     heard_at = self._clock()
                     self._heard(Look(source.uri, heard_at, max(1, len(pending) - len(entries))))
             inserter.flush(entries)
@@ -189,7 +190,7 @@ class Pipeline:
         spec: SourceSpec,
         source: Source,
         todo: Sequence[ObjectRef],
-        now: datetime,
+        cutoff: datetime | None,
         entries: list[Entry],
         inserter: _Inserter,
     ) -> Iterator[Job]:
@@ -207,7 +208,7 @@ class Pipeline:
                     *(file, ref, len(entries) - 1, entry.format),
                     received_fallback=ref.modified,
                     source_name=spec.name,
-                    retention_cutoff=retain.cutoff(now, self._settings.retention_days),
+                    retention_cutoff=cutoff,
                     limits=self._limits,
                 )
             if inserter.full:

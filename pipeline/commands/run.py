@@ -111,10 +111,13 @@ class Scheduler:
             self.watch.problem(look.uri, error)
 
     def _sweep(self, now: datetime) -> Sweep:
-        """Everything at first and nightly, three days hourly, else what is recent ("Archives in S3", docs/wire.md)."""
+        """Everything at first and nightly, three days hourly, else what is recent ("Archives in S3", docs/wire.md).
+
+        A clock that was put back, too, has everything looked through: the wrong one chose the wrong folders.
+        """
         for sweep, every in ((Sweep.ALL, ALL_EVERY), (Sweep.DAYS, DAYS_EVERY)):
             last = self._swept.get(sweep)
-            if last is None or now - last >= every:
+            if last is None or not _lately(last, now, every):
                 self._swept[sweep] = now
                 self._swept.setdefault(Sweep.DAYS, now)
                 return sweep
@@ -126,16 +129,26 @@ class Scheduler:
                 maintain.merge(self._lake)
                 said(f"small files of {self._unmerged:,} batches merged")
             self._unmerged = 0
-        if self._expired_at is None or now - self._expired_at >= EXPIRE_EVERY:
-            with self.state.upkeep.running("expire", _now) as said:
-                maintain.expire(self._lake, now, self._settings.expire_hours)
-                said(f"snapshots older than {self._settings.expire_hours} h removed")
+        if self._expired_at is None or not _lately(self._expired_at, now, EXPIRE_EVERY):
             self._expired_at = now
+            self._expire(now)
         # A clock that was a year ahead and is right again must not put retention off for a year.
         if self._retained_at is None or abs(now - self._retained_at) >= RETAIN_EVERY:
             self._retained_at = now
             self._back_up(now)
             self._retain(now)
+
+    def _expire(self, now: datetime) -> None:
+        """Let go of old snapshots, unless the clock that tells their age has jumped since the last time: then a turn
+        is waited, as readers may be at work on what only seems old."""
+        hours = self._settings.expire_hours
+        last = next(iter(self.state.upkeep.last(1, "expire")), None)
+        with self.state.upkeep.running("expire", _now) as said:
+            if last is not None and not _lately(last.started_at, now, max(timedelta(hours=hours), 2 * EXPIRE_EVERY)):
+                said(f"put off: the clock has moved from {last.started_at:%Y-%m-%d %H:%M} since the last time")
+                return
+            maintain.expire(self._lake, now, hours)
+            said(f"snapshots older than {hours} h removed")
 
     def _replay_asked(self) -> None:
         """Replay what somebody asked for on the Pipeline page. One that was killed is asked for still."""
@@ -177,6 +190,12 @@ class Scheduler:
         self.watch.close()
         self._pipeline.close()
         self._lake.close()
+
+
+def _lately(last: datetime, now: datetime, every: timedelta) -> bool:
+    """Whether `last` is less than `every` ago. One that lies ahead is not: the clock went back, by nobody knows how
+    much, and waiting until it has passed again might take a year."""
+    return timedelta(0) <= now - last < every
 
 
 def _now() -> datetime:

@@ -82,8 +82,9 @@ def list_backups(backups: Path) -> list[Backup]:
 
 
 def prune(backups: Path, now: datetime, days: int) -> list[Backup]:
-    """Remove backups older than `days`, but never the newest; returns those that went."""
-    old = [each for each in list_backups(backups)[1:] if now - each.taken_at > timedelta(days=days)]
+    """Remove backups older than `days`, but never the newest ones, as many as days: a clock that is a year ahead must
+    not remove them all. Returns those that went."""
+    old = [each for each in list_backups(backups)[days:] if now - each.taken_at > timedelta(days=days)]
     for backup in old:
         backup.path.unlink(missing_ok=True)
     return old

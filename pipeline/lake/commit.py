@@ -23,7 +23,15 @@ from pipeline.lake.amend import (
     retry_rejected_objects,
 )
 from pipeline.lake.dedupe import first_copies
-from pipeline.lake.ledger import Entry, Identity, RejectedLine, unsettled, write_entries, write_rejected
+from pipeline.lake.ledger import (
+    Entry,
+    Identity,
+    RejectedLine,
+    believable,
+    unsettled,
+    write_entries,
+    write_rejected,
+)
 from pipeline.lake.numbers import number_people
 from pipeline.lake.schema import PERSON
 
@@ -91,6 +99,10 @@ class Transaction:
     def unsettled(self, refs: Sequence[Identity]) -> list[int]:
         """Which of `refs` (by position) still need loading, now that nobody else writes."""
         return unsettled(self._con, refs, None)
+
+    def believable_now(self) -> datetime:
+        """The time by which to tell what is too old to be loaded; not the clock's when that is far ahead of events."""
+        return believable(self._con, self._now)
 
     def insert(self, table: pa.Table, entries: Sequence[Entry]) -> None:
         """Store the rows of `table` (`PARSED_SCHEMA`) that are new; count them in the entry its `object` points to."""

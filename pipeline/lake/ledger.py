@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -17,6 +17,8 @@ State = Literal["loaded", "retrying", "rejected"]
 
 # An object that could not be read is tried again after 15 s, then twice as long each time, up to an hour.
 _FIRST_RETRY, _LAST_RETRY = 15, 3600
+# A site may have no event for so long without a doubt about the clock.
+_QUIET = timedelta(days=3)
 
 
 class Identity(Protocol):
@@ -100,8 +102,23 @@ def unsettled(con: duckdb.DuckDBPyConnection, refs: Sequence[Identity], now: dat
     return [
         position
         for position, state, attempts, seen_at in rows
-        if state is None or now is None or seen_at + retry_after(attempts) <= now
+        # A failure that lies ahead was noted by a wrong clock, and is not waited for.
+        if state is None or now is None or not seen_at <= now < seen_at + retry_after(attempts)
     ]
+
+
+def believable(con: duckdb.DuckDBPyConnection, now: datetime) -> datetime:
+    """`now` for telling which lines are too old to be loaded, unless the clock is far ahead of the newest event.
+
+    An event that a clock a year ahead took for expired would be lost, as its object is read only once; one that is
+    loaded though it is too old goes with the next retention, which has its own guard against such clocks.
+    """
+    if con.execute(
+        "SELECT 1 FROM lake.events WHERE occurred_at BETWEEN $1 AND $2 LIMIT 1", [now - _QUIET, now + _QUIET]
+    ).fetchone():
+        return now
+    row = con.execute("SELECT max(received_at) FROM lake.events").fetchone()
+    return now if row is None or row[0] is None else min(now, row[0].astimezone(UTC) + _QUIET)
 
 
 def write_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], batch_id: UUID, now: datetime) -> None:

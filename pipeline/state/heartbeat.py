@@ -117,10 +117,11 @@ class Heartbeat:
         caught_up = [poll.caught_up_at for poll in polls]
         through = None if None in caught_up else min(time for time in caught_up if time is not None)
         errors = tuple(f"{poll.source}: {poll.error}" for poll in polls if poll.error)
-        quiet = max(poll.polled_at + timedelta(seconds=max(4 * poll.every, late_after)) for poll in polls)
-        if now > quiet:
+        # What lies ahead was noted by a wrong clock: for as long as that was ahead it would look fresh.
+        heard = any(abs(now - poll.polled_at).total_seconds() <= max(4 * poll.every, late_after) for poll in polls)
+        if not heard:
             health: Health = "down"
-        elif errors or through is None or now - through > timedelta(seconds=late_after):
+        elif errors or through is None or abs(now - through) > timedelta(seconds=late_after):
             health = "behind"
         else:
             health = "ok"

@@ -218,26 +218,27 @@ def test_an_older_lake_is_backed_up_before_it_is_migrated(tmp_path: Path) -> Non
     assert len(backup.list_backups(lake.backups)) == 1
 
 
-def test_old_backups_go_but_never_the_newest(tmp_path: Path) -> None:
+def test_old_backups_go_but_never_the_newest_ones(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, [])
     for at in range(5):
         take(lake, at)
     assert len(backup.prune(lake.backups, NOW + 5 * DAY, 3)) == 2
     assert len(backup.list_backups(lake.backups)) == 3
     backup.prune(lake.backups, NOW + 400 * DAY, 3)
-    assert [each.taken_at for each in backup.list_backups(lake.backups)] == [NOW + 4 * DAY]
-    assert backup.remove_all(lake.backups) == 1
+    left = [each.taken_at for each in backup.list_backups(lake.backups)]
+    assert left == [NOW + days * DAY for days in (4, 3, 2)], "a clock that is a year ahead takes no backup away"
+    assert backup.remove_all(lake.backups) == 3
     assert backup.list_backups(lake.backups) == []
 
 
 def test_the_scheduler_takes_one_a_day(tmp_path: Path) -> None:
-    settings = make_settings(tmp_path, log="text")
+    settings = make_settings(tmp_path, log="text", backup_days=2)
     for days in (0, 0, 1.5, 1.6, 9):
         scheduler = Scheduler(settings)
         scheduler.poll(NOW + days * DAY, lambda: False)
         scheduler.close()
     kept = [each.taken_at for each in backup.list_backups(settings.backups)]
-    assert kept == [NOW + 9 * DAY], "that of day 1.5 is older than seven days"
+    assert kept == [NOW + 9 * DAY, NOW + 1.5 * DAY], "that of the first day is older than two, and not of the last two"
     assert [run.problem for run in scheduler.state.upkeep.last(kind="backup")] == [None] * 3
 
 

@@ -52,6 +52,16 @@ def test_a_pipeline_that_stopped_polling_is_down(tmp_path: Path) -> None:
     assert state.freshness(NOW + 181 * SECOND, 180).health == "down"
 
 
+def test_a_pipeline_that_stopped_while_its_clock_was_ahead_is_down_too(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.record("s", NOW + timedelta(days=365), waiting=0, error=None, every=15)
+    assert state.freshness(NOW, 180).health == "down"
+    state.record("s", NOW, waiting=1, error=None, every=15)
+    assert state.freshness(NOW, 180).health == "behind", "what it caught up with then says nothing of now"
+    state.record("s", NOW, waiting=0, error=None, every=15)
+    assert state.freshness(NOW, 180).health == "ok"
+
+
 def test_a_source_that_never_caught_up_has_no_data_through(tmp_path: Path) -> None:
     state = State(tmp_path)
     state.record("s", NOW, waiting=3, error=None, every=15)
