@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,12 @@ REBUILDING = "lake.rebuilding"  # beside the lake: one that is being made to tak
 # Settings of the DuckLake attachment, each learnt by measuring (docs/design.md): inlined rows broke readers, and
 # the catalog's default journal mode let an overlapping writer leave it locked for good.
 ATTACH = "DATA_INLINING_ROW_LIMIT 0, META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000, OVERRIDE_DATA_PATH true"
+
+_GONE = re.compile(r'Cannot open file "([^"]+)"')
+_NEEDED = """SELECT count(*) FROM (
+    SELECT path, end_snapshot FROM __ducklake_metadata_lake.ducklake_data_file
+    UNION ALL SELECT path, end_snapshot FROM __ducklake_metadata_lake.ducklake_delete_file
+) WHERE end_snapshot IS NULL AND ends_with($1, path)"""
 
 
 class Engine:
@@ -56,6 +63,7 @@ class Engine:
                 _load_extension(con, name)
             catalog, files = (_quoted(self.folder / name) for name in (CATALOG, "files"))
             con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
+            self._inode = self._catalog_inode()
             return con
 
     @contextmanager
@@ -66,6 +74,8 @@ class Engine:
         more than once, so that an answer may be of both.
         """
         with translated():
+            if self._catalog_inode() is None:  # what is written to a deleted file is lost
+                raise damaged("it is gone")
             try:
                 cursor = (self._reopened() if self._is_replaced() else self._con).cursor()
                 _set_session(cursor)
@@ -75,15 +85,31 @@ class Engine:
             which = self._which
             try:
                 yield cursor
-            except duckdb.Error:
+            except duckdb.Error as error:
                 self._check(which)
+                self._check_file(error)
                 raise
             finally:
                 cursor.close()
             self._check(which)
 
     def _is_replaced(self) -> bool:
-        return which_lake(self.folder) != self._which
+        return which_lake(self.folder) != self._which or self._catalog_inode() != self._inode
+
+    def _catalog_inode(self) -> int | None:
+        try:
+            return (self.folder / CATALOG).stat().st_ino
+        except FileNotFoundError:
+            return None
+
+    def _check_file(self, error: duckdb.Error) -> None:
+        """Raise `LakeError` (lake.damaged) for a file that is gone though the newest snapshot has it: other than one
+        of an older snapshot, nothing but an accident removes it."""
+        gone = _GONE.search(str(error))
+        if gone is not None:
+            row = self._con.cursor().execute(_NEEDED, [gone[1]]).fetchone()
+            if row != (0,):
+                raise damaged(f"the file {gone[1]} is gone", "A file of the lake is missing") from error
 
     def _check(self, which: tuple[int, int]) -> None:
         if which_lake(self.folder) != which:
@@ -107,22 +133,40 @@ class Engine:
 def is_whole(folder: Path) -> bool:
     """Whether a lake has been made in `folder` to the end, so that attaching it will not begin to make one.
 
-    Raises `LakeError` (lake.damaged) when its catalog is no database any more.
+    Raises `LakeError` (lake.damaged) when its catalog is no database any more, or is lost while its events are there:
+    nobody means to begin a second lake beside them. Raises `LakeBusy` when others do not let go of the catalog.
     """
-    if not (folder / CATALOG).exists():
-        return False
+    # Asked first: a lake that is being made has no events before its catalog is whole.
+    has_events = next((folder / "files" / "main" / "events").rglob("*.parquet"), None) is not None
+    whole = (folder / CATALOG).exists() and _has_tables(folder / CATALOG)
+    if has_events and not whole:
+        raise damaged("it is gone or empty, but its events are there")
+    return whole
+
+
+def _has_tables(catalog: Path) -> bool:
     try:
-        with closing(sqlite3.connect(f"{(folder / CATALOG).as_uri()}?mode=ro", uri=True, timeout=10)) as catalog:
-            return bool(catalog.execute("SELECT 1 FROM ducklake_table WHERE table_name = 'migrations'").fetchone())
-    except sqlite3.OperationalError:  # no such table: it is being made right now
-        return False
+        with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True, timeout=10)) as con:
+            return bool(con.execute("SELECT 1 FROM ducklake_table WHERE table_name = 'migrations'").fetchone())
     except sqlite3.DatabaseError as error:
-        raise LakeError(
-            f"The lake's catalog is damaged: {error}.",
-            hint="Put a backup back (python -m pipeline backup --list), or make the lake again: "
-            "python -m pipeline rebuild",
-            code="lake.damaged",
-        ) from None
+        text = str(error)
+        if "no such table" in text:  # it is being made right now
+            return False
+        if "locked" in text:
+            raise _busy() from None
+        raise damaged(text) from None
+
+
+def damaged(how: str, what: str = "The lake's catalog is damaged") -> LakeError:
+    return LakeError(
+        f"{what}: {how}.",
+        hint="Put a backup back (python -m pipeline backup --list), or make the lake again: python -m pipeline rebuild",
+        code="lake.damaged",
+    )
+
+
+def _busy() -> LakeBusy:
+    return LakeBusy("The lake's catalog is locked by another process.", hint="Try again in a moment.")
 
 
 def _set_session(con: duckdb.DuckDBPyConnection) -> None:
@@ -160,7 +204,9 @@ def translated() -> Iterator[None]:
     except duckdb.Error as error:
         text = str(error)
         if "database is locked" in text or "Conflicting lock" in text:
-            raise LakeBusy("The lake's catalog is locked by another process.", hint="Try again in a moment.") from error
+            raise _busy() from error
+        if "malformed" in text or "file is not a database" in text:
+            raise damaged("SQLite says that it is malformed") from error
         if "No snapshot found" in text or "Cannot open file" in text or "No files found" in text:
             raise SnapshotGone(
                 "The data this view was pinned to has been removed since.", hint="Show the current data instead."

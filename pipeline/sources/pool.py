@@ -8,6 +8,7 @@ import signal
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import BinaryIO
 
@@ -57,7 +58,10 @@ class ParsePool:
         self._pool: ProcessPoolExecutor | None = None
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Parsed]:
-        """The results in the order of `jobs`, of which only a few are ever held."""
+        """The results in the order of `jobs`, of which only a few are ever held.
+
+        Raises `ActivityError` (parse.killed) when one of the processes was killed; the next run has new ones.
+        """
         waiting = iter(jobs)
         head: list[Job] = []
         size = 0
@@ -68,6 +72,18 @@ class ParsePool:
             yield from (job.run() for job in head)
             yield from (job.run() for job in waiting)
             return
+        try:
+            yield from self._beside(head, waiting)
+        except BrokenProcessPool:  # what it ran is lost with it, and it would refuse whatever comes next
+            self.rest()
+            raise ActivityError(
+                "A process that parsed was killed, most likely because memory ran out. Nothing of its batch was kept.",
+                hint="It is tried again by itself. If it happens again, set ACTIVITY_WORKERS=1 or give it more memory.",
+                code="parse.killed",
+            ) from None
+
+    def _beside(self, head: Sequence[Job], waiting: Iterator[Job]) -> Iterator[Parsed]:
+        """The results from the processes, each kept busy with one job and one to come."""
         pool = self._started()
         running = deque(pool.submit(job.run) for job in head)
         while running:
