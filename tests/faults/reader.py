@@ -5,19 +5,22 @@ A batch is seen whole or not at all, no question fails, and no number contradict
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import ibis
+import psutil
 
 from pipeline import settings
 from pipeline.errors import SnapshotGone
@@ -30,26 +33,31 @@ from tests.unit.test_cli import ROOT
 @dataclass
 class Seen:
     """`problems` are what must not be; `gone` snapshots were removed under the reader, as only erasure, restore and
-    rebuild may do. `seconds` are those of each round."""
+    rebuild may do. `timed` are rounds, `memory` the resident bytes: each with the second it was taken at."""
 
     rounds: int = 0
     snapshots: int = 0
     events: int = 0
     gone: int = 0
     problems: list[str] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    timed: list[tuple[float, float]] = field(default_factory=list)
+    memory: list[tuple[float, int]] = field(default_factory=list)
 
 
 class Reader:
-    """Reads from `with` to its end; `seen` says what it saw, once it ended."""
+    """Reads from `with` to its end; `seen` says what it saw, once it ended.
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    It asks for the last `minutes` (0: for 90 days), and waits `pause` seconds after each round.
+    """
+
+    def __init__(self, environment: dict[str, str], *, minutes: int = 0, pause: float = 0) -> None:
         self._environment = environment
+        self._arguments = [f"--minutes={minutes}", f"--pause={pause}"]
         self.seen = Seen()
 
     def __enter__(self) -> Reader:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.reader"],
+            [sys.executable, "-m", "tests.faults.reader", *self._arguments],
             cwd=ROOT,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -73,18 +81,19 @@ class Reader:
         assert self.seen.gone <= gone
 
 
-def read(lake: Lake, seen: Seen) -> None:
-    """One round."""
-    view = View.parse("range=90D", now=datetime.now(UTC), zone=ZoneInfo("UTC"))
+def read(lake: Lake, seen: Seen, view: View, at: float) -> None:
+    """One round, `at` that second."""
+    began = time.monotonic()
     try:
         snapshot = lake.snapshot()
         count = activity.count(snapshot, view)
         page = activity.page(snapshot, view)
         text = b"".join(export.csv(snapshot, view)).decode()
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except SnapshotGone:
         seen.gone += 1
         return
+    seen.timed.append((at, time.monotonic() - began))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
     _expect(seen, snapshot, "the list's count", count, page.total)
     _expect(seen, snapshot, "rows on the first page", min(count, activity.ROWS), len(page.rows))
     _expect(seen, snapshot, "rows of the export", count, len(rows))
@@ -112,23 +121,35 @@ def _expect(seen: Seen, snapshot: Snapshot, what: str, expected: object, found: 
         seen.problems.append(f"snapshot {snapshot.version}: {what}: {found} instead of {expected}")
 
 
+def last(minutes: int) -> View:
+    """The view of the last `minutes`, or of 90 days."""
+    now = datetime.now(UTC)
+    first, end = (f"{now + timedelta(minutes=by):%Y-%m-%dT%H:%M:%SZ}" for by in (-minutes, minutes))
+    return View.parse(f"from={first}&to={end}" if minutes else "range=90D", now=now, zone=ZoneInfo("UTC"))
+
+
 def main() -> None:
-    stopping: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=int, required=True)
+    parser.add_argument("--pause", type=float, required=True)
+    args = parser.parse_args()
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     lake = Lake.open(settings.load(), threads=1)
-    seen, last = Seen(), -1
+    seen, before, began = Seen(), -1, time.monotonic()
     print("reading", flush=True)
-    while not stopping:
-        began = time.monotonic()
+    while not stopping.is_set():
+        at = time.monotonic() - began
         try:
-            read(lake, seen)
+            read(lake, seen, last(args.minutes), at)
             version = lake.snapshot().version
-            seen.snapshots += version != last
-            last = version
+            seen.snapshots += version != before
+            before = version
         except Exception as error:  # whatever a reader would be shown is what is looked for
             seen.problems.append(f"{type(error).__name__}: {error}")
         seen.rounds += 1
-        seen.seconds.append(time.monotonic() - began)
+        seen.memory.append((at, psutil.Process().memory_info().rss))
+        stopping.wait(args.pause)
     print(json.dumps(asdict(seen)))
 
 
