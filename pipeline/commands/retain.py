@@ -12,8 +12,8 @@ from pipeline.settings import Settings
 from pipeline.state import State
 
 DESCRIPTION = f"""\
-Remove events older than ACTIVITY_RETENTION_DAYS from the lake, whole UTC days at a time; `run`
-does so daily. When that is more than {MOST_DAYS} days or {MOST_SHARE:.0%} of all events, nothing is removed and
+Remove events older than ACTIVITY_RETENTION_DAYS from the lake, whole UTC days at a time, and the
+texts of lines rejected before that; `run` does so daily. When that is more than {MOST_DAYS} days or {MOST_SHARE:.0%} of all events, nothing is removed and
 somebody has to say so with --force: a wrong clock must never delete a lake."""
 
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     else:
         with State(settings.data).upkeep.running("retain", lambda: datetime.now(UTC)) as said:
             found = retain(lake, now, settings.retention_days, force=args.force)
-            said(f"{found.events:,} events of {len(found.days):,} days removed")
+            said(f"{found.told} removed")
         _print(found, settings, "removed")
     return 0
 
@@ -57,3 +57,5 @@ def _print(found: Due, settings: Settings, done: str) -> None:
         f"{found.events:,} of {found.total:,} events {done}: those before {found.cutoff:%Y-%m-%d} (UTC), "
         f"{settings.retention_days} days ago."
     )
+    if found.lines:
+        print(f"The texts of {found.lines:,} rejected lines {done}, too; their reasons stay.")

@@ -1,4 +1,5 @@
-"""Retention: events older than the window leave the lake, whole UTC days at a time.
+"""Retention: events older than the window leave the lake, whole UTC days at a time, and so do the texts of lines that
+were rejected before it: their time is not known, and whom they name neither. Their reasons stay, for the ledger.
 
 A clock that jumps must never cause a mass deletion, so a run that would remove more than `MOST_DAYS` days or
 `MOST_SHARE` of the events stops and asks ("Retention and erasure" in docs/semantics.md).
@@ -27,27 +28,42 @@ _RECORD = """INSERT INTO lake.removed BY NAME
            0 AS rejected, 0 AS lines
     FROM lake.events WHERE occurred_at < $2 GROUP BY object_key"""
 _REMOVE = "DELETE FROM lake.events WHERE occurred_at < $1"
+_TEXTS = """SELECT (seen_at AT TIME ZONE 'UTC')::DATE AS day, count(*) FROM lake.rejected
+            WHERE seen_at < $1 AND octet_length(raw) > 0 GROUP BY day ORDER BY day"""
+_EMPTY = "UPDATE lake.rejected SET raw = ''::BLOB WHERE seen_at < $1 AND octet_length(raw) > 0"
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What retention is to remove: the events of `days` (UTC), all before `cutoff`, of `total` events in the lake.
+    """What retention is to remove: the events of `days` (UTC), all before `cutoff`, of `total` events in the lake; and
+    the texts of the lines that were rejected on the days of `rejected`.
 
     `cutoff` is None, and nothing is due, where events are kept for ever.
     """
 
     cutoff: datetime | None
-    days: tuple[tuple[date, int], ...]
-    total: int
+    days: tuple[tuple[date, int], ...] = ()
+    total: int = 0
+    rejected: tuple[tuple[date, int], ...] = ()
 
     @property
     def events(self) -> int:
         return sum(events for _, events in self.days)
 
     @property
+    def lines(self) -> int:
+        return sum(lines for _, lines in self.rejected)
+
+    @property
+    def told(self) -> str:
+        """As `1,204 events of 1 days`, and rejected lines where there are any."""
+        lines = f" and the texts of {self.lines:,} rejected lines" if self.lines else ""
+        return f"{self.events:,} events of {len(self.days):,} days{lines}"
+
+    @property
     def too_much(self) -> str:
         """Why somebody must say so before this much is removed; empty when it may go."""
-        if len(self.days) > MOST_DAYS:
+        if len({day for day, _ in (*self.days, *self.rejected)}) > MOST_DAYS:
             return f"it is more than {MOST_DAYS} days"
         if self.events > MOST_SHARE * self.total:
             return f"it is more than {MOST_SHARE:.0%} of all events"
@@ -68,7 +84,7 @@ def due(lake: Lake, now: datetime, days: int) -> Due:
 
 
 def retain(lake: Lake, now: datetime, days: int, *, force: bool = False) -> Due:
-    """Remove the events that are too old, and count them as removed from their objects, in one transaction.
+    """Remove what is too old, and count the events as removed from their objects, in one transaction.
 
     Raises `LakeError` (retention.too_much), and removes nothing, when that is more than a day-to-day run removes:
     `force` is the go-ahead for it.
@@ -77,8 +93,8 @@ def retain(lake: Lake, now: datetime, days: int, *, force: bool = False) -> Due:
         found = _due(cursor, cutoff(now, days))
         if found.too_much and not force:
             raise LakeError(
-                f"Retention would remove {found.events:,} events of {len(found.days):,} days before "
-                f"{found.cutoff:%Y-%m-%d}, and {found.too_much}. Nothing was removed.",
+                f"Retention would remove {found.told} before {found.cutoff:%Y-%m-%d}, and {found.too_much}. "
+                "Nothing was removed.",
                 hint="Is this machine's clock right, and ACTIVITY_RETENTION_DAYS? Then: python -m pipeline retain "
                 "--force",
                 code="retention.too_much",
@@ -86,12 +102,17 @@ def retain(lake: Lake, now: datetime, days: int, *, force: bool = False) -> Due:
         if found.days:
             cursor.execute(_RECORD, [now, found.cutoff])
             cursor.execute(_REMOVE, [found.cutoff])
+        if found.rejected:
+            cursor.execute(_EMPTY, [found.cutoff])
     return found
 
 
 def _due(cursor: duckdb.DuckDBPyConnection, before: datetime | None) -> Due:
     if before is None:
-        return Due(None, (), 0)
-    days = cursor.execute(_DAYS, [before]).fetchall()
+        return Due(None)
     row = cursor.execute("SELECT count(*) FROM lake.events").fetchone()
-    return Due(before, tuple((day, int(events)) for day, events in days), int(row[0]) if row else 0)
+    return Due(before, _by_day(cursor, _DAYS, before), int(row[0]) if row else 0, _by_day(cursor, _TEXTS, before))
+
+
+def _by_day(cursor: duckdb.DuckDBPyConnection, question: str, before: datetime) -> tuple[tuple[date, int], ...]:
+    return tuple((day, int(number)) for day, number in cursor.execute(question, [before]).fetchall())

@@ -10,9 +10,11 @@ import pytest
 
 from pipeline.commands.run import Scheduler
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
+from pipeline.lake import Entry, Lake
 from pipeline.lake.retain import cutoff, due, retain
 from pipeline.questions import ledger
+from pipeline.recovery.verify import verify
+from pipeline.sources import Rejected
 from tests.support import NOW, make_lake, make_settings
 from tests.unit.test_cli import pipeline
 
@@ -47,6 +49,43 @@ def test_whole_utc_days_leave_and_the_ledger_balances(tmp_path: Path) -> None:
     assert (totals.loaded, totals.removed, totals.events) == (82, 1, 81)
     assert totals.balanced
     assert retain(lake, NOW, 40).events == 0, "a second run finds nothing"
+
+
+def reject_lines(lake: Lake, at: datetime, lines: int) -> None:
+    entry = Entry("made://tests", f"{at:%F}", "1", bytes=0, modified=at, format="activity", lines=lines)
+    with lake.write(at) as transaction:
+        bad = [Rejected(number, "line.not_json", "Not JSON.", b"{kim@example.net") for number in range(1, lines + 1)]
+        transaction.reject([(entry, each) for each in bad])
+        transaction.finish([entry], at)
+
+
+def kept_texts(lake: Lake) -> list[bytes]:
+    with lake.engine.cursor() as cursor:
+        return [bytes(raw) for (raw,) in cursor.execute("SELECT raw FROM lake.rejected ORDER BY seen_at").fetchall()]
+
+
+def test_the_texts_of_lines_rejected_long_ago_leave_and_their_reasons_stay(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, history(40))
+    for days in (41, 40, 0):
+        reject_lines(lake, MIDNIGHT - days * DAY, 2)
+    assert due(lake, NOW, 40).lines == 2
+    assert retain(lake, NOW, 40).lines == 2
+    assert kept_texts(lake) == [b"", b"", *[b"{kim@example.net"] * 4]
+    assert ledger.rejected_by_code(lake.snapshot())[0]["lines"] == 6
+    assert ledger.totals(lake.snapshot()).balanced
+    assert verify(make_settings(tmp_path), lake, NOW).differences == []
+    assert retain(lake, NOW, 40).lines == 0, "a second run finds nothing"
+
+
+def test_a_clock_that_jumps_empties_no_rejected_lines(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    for days in range(5):
+        reject_lines(lake, MIDNIGHT - days * DAY, 1)
+    with pytest.raises(LakeError, match="5 rejected lines .* more than 3 days"):
+        retain(lake, NOW + 400 * DAY, 40)
+    assert kept_texts(lake) == [b"{kim@example.net"] * 5
+    assert retain(lake, NOW + 400 * DAY, 40, force=True).lines == 5
+    assert kept_texts(lake) == [b""] * 5
 
 
 def test_a_dry_run_removes_nothing(tmp_path: Path) -> None:
