@@ -12,15 +12,16 @@ from pipeline.settings import Settings
 from pipeline.state import State
 
 DESCRIPTION = f"""\
-Remove events older than ACTIVITY_RETENTION_DAYS from the lake, whole UTC days at a time, and the
-texts of lines rejected before that; `run` does so daily. When that is more than {MOST_DAYS} days or {MOST_SHARE:.0%} of all events, nothing is removed and
-somebody has to say so with --force: a wrong clock must never delete a lake."""
+Remove events older than ACTIVITY_RETENTION_DAYS from the lake, whole UTC days at a time, and
+the texts of lines that were rejected before it; `run` does so daily. When that is more than
+{MOST_DAYS} days or {MOST_SHARE:.0%} of all events, nothing is removed and somebody has to say so with --force:
+a wrong clock must never delete a lake."""
 
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "retain",
-        help="remove events older than the retention window",
+        help="remove what is older than the retention window",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

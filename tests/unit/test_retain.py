@@ -81,7 +81,7 @@ def test_a_clock_that_jumps_empties_no_rejected_lines(tmp_path: Path) -> None:
     lake = make_lake(tmp_path, [])
     for days in range(5):
         reject_lines(lake, MIDNIGHT - days * DAY, 1)
-    with pytest.raises(LakeError, match="5 rejected lines .* more than 3 days"):
+    with pytest.raises(LakeError, match=r"5 rejected lines .* more than 3 days"):
         retain(lake, NOW + 400 * DAY, 40)
     assert kept_texts(lake) == [b"{kim@example.net"] * 5
     assert retain(lake, NOW + 400 * DAY, 40, force=True).lines == 5
