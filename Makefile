@@ -1,7 +1,7 @@
 # Customers Activity. `make run` starts it, `make test` checks it, `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench lock clean
+.PHONY: help setup run test lint faults soak bench lock clean
 
 # The newest Python from 3.11 on, unless PYTHON names another.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
@@ -26,6 +26,12 @@ lint: .venv/.installed-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+faults: .venv/.installed-test ## try every fault at 20 points each (hours; make test tries one)
+	@FAULT_POINTS=20 $(BIN)/python -m pytest tests/faults
+
+soak: .venv/.installed-test ## send 200 events/s for an hour while parts are killed, and print what was lost
+	@$(BIN)/python -m tests.faults.soak
 
 bench: .venv/.installed-test ## print rates and ratios (minutes; not part of make test)
 	@$(BIN)/python -m tests.bench

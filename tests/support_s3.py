@@ -96,8 +96,10 @@ def make_client(endpoint_url: str) -> Any:
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on, and whose gRPC neighbours are free, too."""
     found: list[int] = []
-    first = 11_000 + os.getpid() % 1_000 * 10  # two runs on one machine look in different places
-    for port in range(first, 22_000, 7):
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    # Two runs on one machine look in different places, and so do the workers of one.
+    run, turn = (os.getppid(), int(worker.removeprefix("gw")) % 4) if worker else (os.getpid(), 0)
+    for port in range(11_000 + run % 500 * 20 + 7 * turn, 22_000, 28):
         if _is_free(port) and _is_free(port + GRPC_OFFSET):
             found.append(port)
             if len(found) == count:
