@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,9 +25,11 @@ BAD_LINES = (
 @dataclass
 class Ledger:
     """What was accepted: message ids of events, of which each must be in the lake once; markers of lines that are no
-    events, of which each must be kept as rejected as often as it was landed; and how many lines there were in all."""
+    events, of which each must be kept as rejected as often as it was landed; and how many lines there were in all.
+    Of the events, `gone` are those that retention or erasure has removed since: none of them may be there."""
 
     events: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
     bad: Counter[str] = field(default_factory=Counter)
     lines: int = 0
     objects: int = 0
@@ -69,6 +72,16 @@ class Producer:
         self.ledger.lines += body.lines
         self.ledger.objects += 1
         self._sent += body.texts
+
+    def once(self, events: Sequence[dict[str, Any]]) -> set[str]:
+        """Land one object with these events behind others; they alone are never sent again. Returns their ids."""
+        body = self.body(20)
+        again = list(body.texts)
+        for event in events:
+            body.add_event(event)
+        body.texts = again
+        self.put(body)
+        return {event["messageId"] for event in events}
 
     def body(self, lines: int, at: datetime | None = None) -> Body:
         """Lines for one object, not landed yet."""

@@ -3,7 +3,7 @@
 Nothing of the program is replaced: functions are wrapped, and at the n-th passing of a point the process kills itself
 as `kill -9` would, so many milliseconds later if asked, or waits until it is let go. What to do is in the environment:
 `FAULT=POINT:N:kill`, `FAULT=POINT:N:kill:12.5` (ms), `FAULT=POINT:N:hold:FOLDER` (waits while FOLDER/go is missing;
-makes FOLDER/held).
+makes FOLDER/held), `FAULT=POINT:0:time:FILE` (writes how many ms the last call took).
 
 `CLOCK=FILE`: by how many seconds the clock is off, asked each time. `PATIENCE=1`: S3 is waited for 1 s and asked
 twice, not 30 s and four times.
@@ -48,6 +48,19 @@ POINTS: dict[str, Point] = {
     "merging": Point("pipeline.lake.maintain", "merge"),
     "expiring": Point("pipeline.lake.maintain", "expire"),
     "retaining": Point("pipeline.lake.retain", "retain"),
+    "erasing": Point("pipeline.erasure", "erase"),
+    "replaced": Point("pipeline.erasure.objects", "_erase", after=True),  # once an object
+    "removed": Point("pipeline.lake.forget", "remove", after=True),
+    "purging": Point("pipeline.lake.forget", "purge"),
+    "purged": Point("pipeline.lake.forget", "purge", after=True),
+    "renewed": Point("pipeline.erasure", "_renew_backups", after=True),
+    "replaying": Point("pipeline.recovery.replay", "replay"),
+    "amended": Point("pipeline.lake.commit", "Transaction.amend", after=True),
+    "backing_up": Point("pipeline.lake.backup", "back_up"),
+    "restoring": Point("pipeline.lake.backup", "restore"),
+    "installing": Point("pipeline.lake.backup", "_install"),
+    "rebuilding": Point("pipeline.recovery.rebuild", "rebuild"),
+    "taking_place": Point("pipeline.lake.backup", "take_place"),
 }
 CLOCK = Point("pipeline.commands.run", "_now")
 CLIENT = Point("pipeline.s3", "open_client")
@@ -67,6 +80,9 @@ def plant(fault: str) -> None:
         return
     name, nth, action, *rest = fault.split(":", 3)
     point, passed, lock = POINTS[name], [0], threading.Lock()
+    if action == "time":
+        _wrap(point, lambda: None, timed=Path(rest[0]))
+        return
 
     def passing() -> None:
         with lock:
@@ -92,11 +108,14 @@ def _hurry(seconds: int) -> None:
     _put_around(CLIENT, lambda real, *args, **kwargs: real(*args, **kwargs | {"attempts": 2, "read_seconds": seconds}))
 
 
-def _wrap(point: Point, passing: Callable[[], None]) -> None:
+def _wrap(point: Point, passing: Callable[[], None], timed: Path | None = None) -> None:
     def around(real: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not point.after:
             passing()
+        began = time.monotonic()
         result = real(*args, **kwargs)
+        if timed is not None:
+            timed.write_text(f"{(time.monotonic() - began) * 1000:.2f}")
         if point.after:
             passing()
         return result
