@@ -18,6 +18,7 @@ library. Failures of single lines are not errors but values: see `pipeline.sourc
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -93,6 +94,22 @@ class LakeBusy(LakeError):
 
 class SnapshotGone(LakeError):
     code = "lake.snapshot_gone"
+
+
+def short_of(error: OSError, where: str) -> ActivityError | None:
+    """What this machine is short of, room on a disk or file handles, when that is what `error` says; a `SourceError`,
+    as another try may help and the object that was being read is not to blame."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return SourceError(
+            f"The disk is full: no room for {where}.", hint="Free some space; it is tried again.", code="disk.full"
+        )
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return SourceError(
+            "This process has too many files open.",
+            hint="Raise the limit (ulimit -n, systemd's LimitNOFILE); it is tried again.",
+            code="files.too_many",
+        )
+    return None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -39,8 +39,8 @@ from pipeline.state import State
 
 # Keys listed and compared with the ledger at a time, so that a bucket of millions costs no memory.
 _LISTED = 5_000
-# Raw bytes of rejected lines held before they are written.
-_REJECTED_BYTES = 32_000_000
+# Bytes of rejected lines held before they are written: of each its raw bytes, and what it takes beside them.
+_REJECTED_BYTES, _REJECTED_BESIDE = 32_000_000, 300
 # A batch that takes long says now and then that it is at work.
 _HEARTBEAT = timedelta(seconds=10)
 
@@ -241,7 +241,7 @@ class _Inserter:
         self._held.append(parsed.table)
         self._held_rows += len(parsed.table)
         self._rejected += [(entries[parsed.object], line) for line in parsed.rejected]
-        self._rejected_bytes += sum(len(line.raw) for line in parsed.rejected)
+        self._rejected_bytes += sum(len(line.raw) + _REJECTED_BESIDE for line in parsed.rejected)
         if self._held_rows >= self._rows or self._rejected_bytes >= _REJECTED_BYTES:
             self.full = True
             self._start(entries)

@@ -106,9 +106,12 @@ class Scheduler:
 
     def _record(self, look: Look) -> None:
         error = None if look.error is None else str(look.error)
-        self.state.record(look.uri, look.at, waiting=look.waiting, error=error, every=self._settings.every)
         if error is not None:
             self.watch.problem(look.uri, error)
+        try:
+            self.state.record(look.uri, look.at, waiting=look.waiting, error=error, every=self._settings.every)
+        except ActivityError as problem:  # a heartbeat that cannot be noted is no reason not to load
+            self.watch.problem("state", str(problem))
 
     def _sweep(self, now: datetime) -> Sweep:
         """Everything at first and nightly, three days hourly, else what is recent ("Archives in S3", docs/wire.md).
@@ -124,19 +127,32 @@ class Scheduler:
         return Sweep.RECENT
 
     def _maintain(self, now: datetime) -> None:
+        """What is due of it. Each by itself: merging needs room, which only expiring may give back to a full disk."""
+        for due in (self._expire_in_time, self._retain_daily, self._merge_many):
+            try:
+                due(now)
+            except ActivityError as error:
+                self.watch.problem("upkeep", str(error))
+
+    def _merge_many(self, now: datetime) -> None:
         if self._unmerged >= self._settings.merge_every:
             with self.state.upkeep.running("merge", _now) as said:
                 maintain.merge(self._lake)
                 said(f"small files of {self._unmerged:,} batches merged")
             self._unmerged = 0
+
+    def _expire_in_time(self, now: datetime) -> None:
         if self._expired_at is None or not _lately(self._expired_at, now, EXPIRE_EVERY):
             self._expired_at = now
             self._expire(now)
+
+    def _retain_daily(self, now: datetime) -> None:
         # A clock that was a year ahead and is right again must not put retention off for a year.
         if self._retained_at is None or abs(now - self._retained_at) >= RETAIN_EVERY:
-            self._retained_at = now
+            self._retained_at = now - RETAIN_EVERY + EXPIRE_EVERY  # one that fails is tried again in an hour
             self._back_up(now)
             self._retain(now)
+            self._retained_at = now
 
     def _expire(self, now: datetime) -> None:
         """Let go of old snapshots, unless the clock that tells their age has jumped since the last time: then a turn
@@ -177,10 +193,10 @@ class Scheduler:
         try:
             with self.state.upkeep.running("retain", _now) as said:
                 gone = retain.retain(self._lake, now, self._settings.retention_days)
-                said(f"{gone.events:,} events of {len(gone.days):,} days removed")
+                said(f"{gone.told} removed")
             note |= {"cutoff": f"{gone.cutoff or ''}", "days": f"{len(gone.days)}", "events": f"{gone.events}"}
-            if gone.events:
-                self.watch.log.note("retain", f"{gone.events:,} events before {gone.cutoff:%Y-%m-%d} removed")
+            if gone.events or gone.lines:
+                self.watch.log.note("retain", f"{gone.told} before {gone.cutoff:%Y-%m-%d} removed")
         except LakeError as error:
             note |= {"state": "stopped", "problem": str(error)}
             self.watch.problem("retain", str(error))

@@ -29,15 +29,19 @@ class Geo:
         self._places = Remembered(self._look_up, most=100_000)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        if self._database.refresh():
-            self._places.forget()
+        self._refresh()
         addresses, rows = distinct(table["ip"])
         answers = self._places([normal(address) for address in addresses])
         return replace(table, dict(zip(FIELDS, spread(answers, rows, len(FIELDS)), strict=True)))
 
     def status(self) -> GeoStatus:
-        self._database.refresh()
+        self._refresh()
         return self._database.status
+
+    def _refresh(self) -> None:
+        """Whoever sees first that another file is there forgets what the one before said."""
+        if self._database.refresh():
+            self._places.forget()
 
     def _look_up(self, addresses: list[str]) -> list[Answer]:
         return [place(self._database.get(address)) for address in addresses]

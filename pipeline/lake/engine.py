@@ -22,7 +22,7 @@ REBUILDING = "lake.rebuilding"  # beside the lake: one that is being made to tak
 # the catalog's default journal mode let an overlapping writer leave it locked for good.
 ATTACH = "DATA_INLINING_ROW_LIMIT 0, META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000, OVERRIDE_DATA_PATH true"
 
-_GONE = re.compile(r'Cannot open file "([^"]+)"')
+_GONE = re.compile(r'Cannot open file "([^"]+)": No such file')
 _NEEDED = """SELECT count(*) FROM (
     SELECT path, end_snapshot FROM __ducklake_metadata_lake.ducklake_data_file
     UNION ALL SELECT path, end_snapshot FROM __ducklake_metadata_lake.ducklake_delete_file
@@ -154,7 +154,9 @@ def _has_tables(catalog: Path) -> bool:
             return False
         if "locked" in text:
             raise _busy() from None
-        raise damaged(text) from None
+        if "malformed" in text or "not a database" in text:
+            raise damaged(text) from None
+        raise _unusable(text) from None
 
 
 def damaged(how: str, what: str = "The lake's catalog is damaged") -> LakeError:
@@ -162,6 +164,16 @@ def damaged(how: str, what: str = "The lake's catalog is damaged") -> LakeError:
         f"{what}: {how}.",
         hint="Put a backup back (python -m pipeline backup --list), or make the lake again: python -m pipeline rebuild",
         code="lake.damaged",
+    )
+
+
+def _unusable(how: str) -> LakeError:
+    """For what SQLite says of a full disk in the same words as of others: even to read, it has to write beside."""
+    return LakeError(
+        f"The lake's catalog cannot be used now: {how}.",
+        hint="Is the disk full, the data folder not writable, or are too many files open (ulimit -n)? "
+        "The lake is as it was.",
+        code="lake.unusable",
     )
 
 
@@ -196,6 +208,22 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
+def _short_of(text: str) -> LakeError | None:
+    """What this machine is short of, when that is what DuckDB says; asked first, for it also says which file it could
+    not open for that."""
+    if any(said in text for said in ("No space left on device", "disk is full", "Disk quota exceeded", "ENOSPC")):
+        return LakeError(
+            "The disk that holds the lake is full.", hint="Free some space; it is tried again.", code="disk.full"
+        )
+    if "Too many open files" in text:
+        return LakeError(
+            "This process has too many files open.",
+            hint="Raise the limit (ulimit -n, systemd's LimitNOFILE); it is tried again.",
+            code="files.too_many",
+        )
+    return None
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn DuckDB's errors into ours, with a hint where one is known."""
@@ -203,6 +231,10 @@ def translated() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         text = str(error)
+        if short := _short_of(text):
+            raise short from error
+        if "disk I/O error" in text or "unable to open database file" in text or "readonly database" in text:
+            raise _unusable("SQLite cannot open or read it") from error
         if "database is locked" in text or "Conflicting lock" in text:
             raise _busy() from error
         if "malformed" in text or "file is not a database" in text:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.errors import LakeBusy
+from pipeline.errors import LakeBusy, LakeError, short_of
 
 _REPLACED = "replaced"
 
@@ -23,7 +23,7 @@ _REPLACED = "replaced"
 def writer_lock(path: Path | str, *, wait: float) -> Iterator[None]:
     """Hold the lock at `path`, waiting up to `wait` seconds. Raises `LakeBusy` when another holds it longer."""
     deadline = time.monotonic() + wait
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = _opened(path)
     try:
         while True:
             try:
@@ -39,6 +39,17 @@ def writer_lock(path: Path | str, *, wait: float) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _opened(path: Path | str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise short_of(error, "the lake") or LakeError(
+            f"The lake's lock {path} cannot be opened: {error.strerror}.",
+            hint="Let the user that runs this write the data folder.",
+            code="lake.unwritable",
+        ) from None
 
 
 @contextmanager

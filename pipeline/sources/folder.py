@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from pipeline.errors import ObjectGone, SourceError
+from pipeline.errors import ActivityError, ObjectGone, SourceError, short_of
 from pipeline.sources.inflate import inflate, packed_like
 from pipeline.sources.layout import walk
 from pipeline.sources.objects import ObjectRef, Sweep
@@ -159,8 +159,8 @@ def _leads_back(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() and Path(entry.path).parent.resolve().is_relative_to(Path(entry.path).resolve())
 
 
-def _unreadable(error: OSError) -> SourceError:
-    return SourceError(
+def _unreadable(error: OSError) -> ActivityError:
+    return short_of(error, "temporary files") or SourceError(
         f"{error.filename or 'The file'} cannot be read: {error.strerror}.",
         hint="Let the user that runs the pipeline read it.",
         code="source.unreadable",

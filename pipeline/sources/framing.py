@@ -14,6 +14,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+# Lines of a chunk at most: 4 MB of text may be two million lines, each of which costs far more than its text.
+MOST_LINES = 50_000
+
 # Lines as they stand in the text, with a line feed between them, for whoever parses them to split; or a list of them.
 Text = bytes | list[bytes]
 Chunk = tuple[int, Text]
@@ -32,11 +35,21 @@ def newline_delimited(file: BinaryIO, *, chunk_bytes: int, line_bytes: int) -> I
             head += block[: keep - len(head)]
             continue
         # The head and what follows it may be longer than the cap: `lines_of` cuts them as it does any line.
-        yield number, b"".join((head, memoryview(block)[:end]))
-        number += _line_feeds(block)
+        text, lines = b"".join((head, memoryview(block)[:end])), _line_feeds(block)
+        yield from [(number, text)] if lines <= MOST_LINES else _pieces(number, text)
+        number += lines
         head = block[end + 1 : end + 1 + keep]
     if head:
         yield number, head
+
+
+def _pieces(number: int, text: bytes) -> Iterator[Chunk]:
+    feeds = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+    start = 0
+    for end in (*feeds[MOST_LINES - 1 :: MOST_LINES].tolist(), len(text)):
+        yield number, text[start:end]
+        number += MOST_LINES
+        start = end + 1
 
 
 def lines_of(text: Text, *, line_bytes: int) -> list[bytes]:
@@ -92,7 +105,7 @@ class _Records:
         """The records that begin in the next `chunk_bytes` or so of text; none at the end."""
         found: list[bytes] = []
         size = 0
-        while size < self._chunk_bytes and self._skip_blank():
+        while size < self._chunk_bytes and len(found) < MOST_LINES and self._skip_blank():
             record = self._take()
             found.append(record)
             size += len(record)

@@ -11,9 +11,11 @@ import io
 import shutil
 import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
-from pipeline.errors import ObjectRejected
+from pipeline.errors import ObjectRejected, SourceError, short_of
 
 MEMORY_BYTES = 32 * 1024 * 1024
 COPY_BYTES = 1024 * 1024
@@ -36,7 +38,8 @@ def inflate(stream: BinaryIO, *, max_inflated: int) -> BinaryIO:
     """Copy `stream` (gzip by its magic bytes, or plain) to a temporary file, seeked to its start.
 
     Raises `ObjectRejected`: `object.truncated`, `object.corrupt` (checksum, garbage inside or after the end),
-    `object.too_large` (more than `max_inflated` bytes), `object.unsupported` (another kind of file).
+    `object.too_large` (more than `max_inflated` bytes), `object.unsupported` (another kind of file); and `SourceError`
+    when there is no room for the temporary file.
     """
     head = stream.read(16)
     whole = cast(BinaryIO, io.BufferedReader(_Rejoined(head, stream), COPY_BYTES))
@@ -54,10 +57,12 @@ def inflate(stream: BinaryIO, *, max_inflated: int) -> BinaryIO:
                 _copy_gzip(cast(BinaryIO, inflated), target, max_inflated)
         else:
             _copy(whole, target, max_inflated)
+        with _temporary():
+            target.seek(0)  # writes what is buffered
     except BaseException:
-        target.close()
+        with suppress(OSError):  # nothing may come of what is buffered
+            target.close()
         raise
-    target.seek(0)
     return target
 
 
@@ -99,7 +104,22 @@ def _copy(stream: BinaryIO, target: BinaryIO, limit: int) -> None:
                 hint="Raise ACTIVITY_MAX_OBJECT_BYTES, or split the object.",
                 code="object.too_large",
             )
-        target.write(block)
+        with _temporary():
+            target.write(block)
+
+
+@contextmanager
+def _temporary() -> Iterator[None]:
+    """Around writing a temporary file: what fails there is not the object, which is to be tried again."""
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.tempdir or "the folder for temporary files"
+        raise short_of(error, folder) or SourceError(
+            f"A temporary file cannot be written in {folder}: {error.strerror}.",
+            hint="Let TMPDIR name a folder that may be written.",
+            code="disk.unwritable",
+        ) from None
 
 
 class _Rejoined(io.RawIOBase):

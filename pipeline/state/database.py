@@ -3,12 +3,12 @@ them."""
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, ExceptionContext, MetaData, create_engine, event
 from sqlalchemy.schema import CreateTable
 
 from pipeline.errors import ActivityError
@@ -20,15 +20,23 @@ def open_database(folder: Path) -> Engine:
     """The database in `folder`, made where it is missing. Raises `ActivityError` when it cannot be opened."""
     engine = create_engine(f"sqlite:///{folder / 'state.sqlite'}", connect_args={"timeout": 10})
     event.listen(engine, "connect", _use_wal)
-    try:
-        with engine.begin() as con:
-            for table in METADATA.sorted_tables:  # by SQLite's own check: several processes may start at once
-                con.execute(CreateTable(table, if_not_exists=True))
-    except OperationalError as error:
-        raise ActivityError(
-            f"The state database in {folder} cannot be opened: {error.orig}.", hint="Is the folder writable?"
-        ) from error
+    event.listen(engine, "handle_error", _translate)
+    with engine.begin() as con:
+        for table in METADATA.sorted_tables:  # by SQLite's own check: several processes may start at once
+            con.execute(CreateTable(table, if_not_exists=True))
     return engine
+
+
+def _translate(context: ExceptionContext) -> None:
+    """Raise what SQLite says of its file in the reader's words: whoever runs goes on once there is room again."""
+    error = context.original_exception
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+        full = "full" in str(error)
+        raise ActivityError(
+            f"The state database cannot be used: {error}.",
+            hint="Free some space on the disk; it is tried again." if full else "Is the data folder writable?",
+            code="disk.full" if full else "state.unusable",
+        ) from error
 
 
 def _use_wal(connection: Any, _record: Any) -> None:

@@ -30,7 +30,7 @@ class Log:
         if self._json(sys.stdout):
             self._line(batch.committed_at, "batch", **_facts(batch), waiting=waiting)
         else:
-            print(_sentence(batch, waiting), flush=True)
+            _say(_sentence(batch, waiting), sys.stdout)
 
     def note(self, event: str, text: str) -> None:
         """Something else was done, told in a sentence."""
@@ -38,18 +38,27 @@ class Log:
         if self._json(sys.stdout):
             self._line(at, event, message=text)
         else:
-            print(f"{at:%H:%M:%S} {text}", flush=True)
+            _say(f"{at:%H:%M:%S} {text}", sys.stdout)
 
     def problem(self, where: str, text: str) -> None:
         """Something went wrong `where`: a source, `upkeep`, `alerts`, …; it is tried again."""
         if self._json(sys.stderr):
             self._line(self._clock(), "problem", error=True, where=where, message=text)
         else:
-            print(f"{where}: {text}", file=sys.stderr, flush=True)
+            _say(f"{where}: {text}", sys.stderr)
 
     def _line(self, at: datetime, event: str, *, error: bool = False, **facts: Any) -> None:
         record = {"time": _iso(at), "level": "error" if error else "info", "event": event, **facts}
-        print(json.dumps(record), file=sys.stderr if error else sys.stdout, flush=True)
+        _say(json.dumps(record), sys.stderr if error else sys.stdout)
+
+
+def _say(text: str, stream: TextIO) -> None:
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:  # nobody listens any more
+        raise
+    except OSError:  # the disk that keeps the log is full: there is nobody to tell, and work to do
+        pass
 
 
 def _facts(batch: Batch) -> dict[str, Any]:

@@ -117,6 +117,13 @@ class World:
     def reader(self) -> Reader:
         return Reader(self.environment)
 
+    def log_size(self) -> int:
+        return (self.data / "victim.log").stat().st_size
+
+    def log_from(self, start: int) -> str:
+        """What was said since the log had that size."""
+        return (self.data / "victim.log").read_bytes()[start:].decode()
+
     def log(self) -> str:
         return (self.data / "victim.log").read_text()[-4000:]
 

@@ -184,3 +184,14 @@ def test_the_status_tells_type_and_age(tmp_path: Path) -> None:
 def test_country_names_agree_with_the_nested_schema() -> None:
     assert all(COUNTRIES[town.code] == town.country for town in places())
     assert len(COUNTRIES) == 250  # ISO 3166-1's 249 and Kosovo
+
+
+def test_who_asks_for_the_state_first_keeps_no_answer_of_the_database_before(database: Path) -> None:
+    geo = Geo(database)
+    assert located(geo, "192.0.2.1")[1] == "DE"
+    write(database, **{"192.0.2.0/25": LYON})
+    assert geo.status().state == "ready"
+    assert located(geo, "192.0.2.1")[1] == "FR"
+    database.unlink()
+    assert geo.status().state == "missing"
+    assert located(geo, "192.0.2.1") == NOWHERE

@@ -1,0 +1,200 @@
+"""A full disk, or too few file handles, while the pipeline runs: it says so, goes on running, and loads everything once
+there is room again. Readers go on reading."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.state import State
+from tests.faults.checks import check
+from tests.faults.conftest import POINTS
+from tests.faults.places import Folder
+from tests.faults.reader import Reader
+from tests.faults.world import Running, World, until
+
+# Of an object: enough that a batch needs room; what is read goes to a file from 32 MB on.
+LINES = {"data": 3_000, "catalog": 3_000, "temp": 120_000}
+
+
+class Disk:
+    """A small disk of its own at `path`, which can be filled up to some bytes and freed again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._filler = path / "filler"
+
+    def fill(self, left: int) -> None:
+        """Fill it, but for `left` bytes."""
+        with self._filler.open("ab") as file:
+            try:
+                while True:
+                    os.write(file.fileno(), bytes(4096))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+            os.ftruncate(file.fileno(), max(0, file.seek(0, os.SEEK_END) - left))
+
+    def free(self) -> None:
+        self._filler.unlink()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    path = tmp_path / "disk"
+    path.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(path)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk needs root: {mounted.stderr.strip()}")
+    try:
+        yield Disk(path)
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@pytest.fixture
+def roomy(tmp_path: Path) -> World:
+    """A world of which no part lies on the small disk yet."""
+    (tmp_path / "landing").mkdir()
+    data = tmp_path / "data"
+    data.mkdir()
+    return World(data, Folder(tmp_path / "landing"))
+
+
+def put_on_disk(world: World, disk: Disk, what: str) -> dict[str, str]:
+    """Let `what` be kept on the small disk; says what the pipeline's environment needs for it."""
+    if what == "temp":
+        return {"TMPDIR": str(disk.path)}
+    if what == "data":
+        (disk.path / "lake").mkdir()
+        (world.data / "lake").symlink_to(disk.path / "lake")
+        (world.data / "state.sqlite").symlink_to(disk.path / "state.sqlite")
+    else:  # the catalog alone, without the events
+        (disk.path / "lake").mkdir()
+        (world.data / "files").mkdir()
+        (disk.path / "lake" / "files").symlink_to(world.data / "files")
+        (world.data / "lake").symlink_to(disk.path / "lake")
+    return {}
+
+
+@contextmanager
+def running(world: World, **more: str) -> Iterator[Running]:
+    """The scheduler, from its first look on."""
+    before = polled_at(world)
+    process = world.start("run", "--every", "0.2", **more)
+    try:
+        until(lambda: polled_at(world) > before, "it runs")
+        yield process
+        assert process.stop() == 0, world.log()
+    finally:
+        process.kill()
+
+
+def polled_at(world: World) -> datetime:
+    return max(poll.polled_at for poll in State(world.data).polls())
+
+
+def last_errors(world: World) -> str:
+    """What the ledger says of objects that could not be read."""
+    lake = world.lake()
+    try:
+        with lake.engine.cursor() as cursor:
+            rows = cursor.execute("SELECT last_error FROM lake.objects WHERE state = 'retrying'").fetchall()
+    finally:
+        lake.close()
+    return "\n".join(text for (text,) in rows)
+
+
+def clear(reader: Reader) -> None:
+    """That it saw nothing wrong. Where not even 32 KB are left beside the catalog SQLite cannot open it for reading
+    either, which is said in so many words."""
+    said = [text for text in reader.seen.problems if "Is the disk full" not in text]
+    assert said == []
+    assert reader.seen.rounds > len(reader.seen.problems)
+
+
+def heard(world: World, since: int, what: str) -> None:
+    """That the log says it."""
+    try:
+        until(lambda: what in world.log_from(since), f"it says: {what}", 30)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{world.log()}") from None
+
+
+def all_loaded(world: World) -> None:
+    try:
+        until(lambda: not waits(world), "all is loaded", 60)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{world.log()}") from None
+
+
+def goes_on(running: Running, world: World) -> None:
+    assert running.alive, world.log()
+    assert "Traceback" not in world.log()
+
+
+def waits(world: World) -> bool:
+    """Whether something has landed that is not loaded."""
+    lake = world.lake()
+    try:
+        with lake.engine.cursor() as cursor:
+            row = cursor.execute("SELECT count(*) FROM lake.objects WHERE state = 'loaded'").fetchone()
+    finally:
+        lake.close()
+    return row != (world.producer.ledger.objects,)
+
+
+@pytest.mark.parametrize("what", ["data", "temp", "catalog"])
+def test_a_full_disk_is_told_and_what_waited_is_loaded_once_there_is_room(roomy: World, disk: Disk, what: str) -> None:
+    world, rng = roomy, random.Random(11)
+    more = put_on_disk(world, disk, what)
+    world.producer.land()
+    world.recover()
+    with world.reader() as reader, running(world, **more) as process:
+        for _ in range(POINTS):
+            told = world.log_size()
+            disk.fill(rng.choice((0, rng.randrange(20_000), rng.randrange(200_000))))
+            world.producer.put(world.producer.body(LINES[what]))
+            heard(world, told, "disk") if what != "temp" else until(
+                lambda: "disk.full" in last_errors(world), "its error"
+            )
+            goes_on(process, world)
+            disk.free()
+            world.put_off(world.off + 3_601)  # what failed is due again
+            all_loaded(world)
+            goes_on(process, world)
+    clear(reader)
+    check(world)
+
+
+def test_too_few_file_handles_are_told_and_survived(roomy: World) -> None:
+    world, rng = roomy, random.Random(12)
+    world.producer.land()
+    world.recover()
+    with world.reader() as reader, running(world) as process:
+        pid = process.process.pid
+        usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        for _ in range(POINTS):
+            told = world.log_size()
+            few = len(os.listdir(f"/proc/{pid}/fd")) + rng.randrange(3)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, usual[1]))
+            world.producer.land(3, 200)
+            heard(world, told, "too many files open")
+            goes_on(process, world)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+            world.put_off(world.off + 3_601)
+            all_loaded(world)
+            goes_on(process, world)
+    reader.check()
+    check(world)
