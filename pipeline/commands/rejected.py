@@ -67,7 +67,7 @@ def _print(snapshot: Snapshot, reasons: list[dict[str, Any]], objects: list[dict
     for row in reasons:
         print(f"{row['lines']:,} × {row['code']}: {printable(row['reason'])}")
         for line in ledger.rejected_lines(snapshot, LINES, row["code"]):
-            raw = printable(bytes(line["raw"] or b"").decode(errors="replace"))
+            raw = printable(bytes(line["raw"] or b"(not kept)").decode(errors="replace"))
             print(f"    {printable(line['key'])}:{line['line']}  {_short(raw)}")
         if row["lines"] > LINES:
             print(f"    … and {row['lines'] - LINES:,} more; --reason {row['code']} --json has all.")

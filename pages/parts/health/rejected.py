@@ -127,5 +127,5 @@ def _line(row: dict[str, Any]) -> list[Any]:
 
 
 def _shown(raw: bytes | None) -> str:
-    """The start of a line that may be anything but text."""
-    return (raw or b"")[:_SHOWN_BYTES].decode("utf-8", "replace")
+    """The start of a line that may be anything but text. Of an erased customer's, or an old one, nothing is kept."""
+    return (raw or b"(not kept)")[:_SHOWN_BYTES].decode("utf-8", "replace")
