@@ -38,7 +38,7 @@ from pipeline.lake.schema import PERSON
 _INSERT_EVENTS = f"""
 INSERT INTO lake.events BY NAME
 SELECT fresh.* REPLACE (event_id::UUID AS event_id), number AS person_number
-FROM fresh LEFT JOIN numbers ON numbers.person = {PERSON}
+FROM batch_rows fresh LEFT JOIN numbers ON numbers.person = {PERSON}
 """  # noqa: S608
 
 # Of the links this batch tells, the earliest of each visitor, unless the lake knows an earlier one. An alias call may
@@ -48,7 +48,7 @@ INSERT INTO lake.links BY NAME
 SELECT told.*, visitor.number AS visitor_number, customer.number AS customer_number FROM (
     SELECT unnest([linked_anonymous_id, anonymous_id]) AS anonymous_id, customer_id, received_at,
            event_id::UUID AS event_id
-    FROM told
+    FROM batch_rows
 ) told
 LEFT JOIN numbers visitor ON visitor.person = 'a:' || told.anonymous_id
 LEFT JOIN numbers customer ON customer.person = 'c:' || told.customer_id
@@ -62,7 +62,8 @@ QUALIFY row_number() OVER (PARTITION BY anonymous_id ORDER BY received_at, event
 # The latest name and the latest email this batch tells of each customer; older facts stay, questions take the latest.
 _INSERT_TRAITS = """
 INSERT INTO lake.traits BY NAME
-SELECT DISTINCT customer_id, trait_name AS name, trait_email AS email, received_at, event_id::UUID AS event_id FROM told
+SELECT DISTINCT customer_id, trait_name AS name, trait_email AS email, received_at, event_id::UUID AS event_id
+FROM batch_rows
 QUALIFY (trait_name IS NOT NULL AND row_number() OVER (
             PARTITION BY customer_id, trait_name IS NULL ORDER BY received_at DESC, event_id::UUID DESC) = 1)
      OR (trait_email IS NOT NULL AND row_number() OVER (
@@ -129,15 +130,15 @@ class Transaction:
         }
         rows = pa.table({name: stamped.get(name, fresh[name]) for name in EVENT_SCHEMA.names})
         number_people(self._con, fresh)
-        self._run(_INSERT_EVENTS, "fresh", rows)
-        self._run(_INSERT_LINKS, "told", _told(fresh, "linked_anonymous_id", "anonymous_id"))
-        self._run(_INSERT_TRAITS, "told", _told(fresh, "trait_name", "trait_email"))
+        self._run(_INSERT_EVENTS, rows)
+        self._run(_INSERT_LINKS, _told(fresh, "linked_anonymous_id", "anonymous_id"))
+        self._run(_INSERT_TRAITS, _told(fresh, "trait_name", "trait_email"))
 
-    def _run(self, statement: str, name: str, rows: pa.Table) -> None:
-        if len(rows):
-            self._con.register(name, rows)
+    def _run(self, statement: str, batch_rows: pa.Table) -> None:
+        """Run a statement over `batch_rows`. DuckDB finds it by its name here: a table that is registered is held until
+        the transaction's end, registered no more or not, and so an object of any size would be held as a whole."""
+        if len(batch_rows):
             self._con.execute(statement)
-            self._con.unregister(name)
 
     def finish(self, entries: Sequence[Entry], committed_at: datetime) -> Batch:
         """Assert the ledger equation for every object and write the ledger. Raises `LakeError` (ledger.unbalanced)."""

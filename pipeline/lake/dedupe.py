@@ -35,18 +35,15 @@ def first_copies(con: duckdb.DuckDBPyConnection, table: pa.Table, days: int) -> 
         return keep
     window = timedelta(days=days)
     first, last = pc.min_max(table["occurred_at"]).as_py().values()
-    con.register(
-        "incoming_ids",
-        pa.table(
-            {
-                "ordinal": pa.array(np.arange(len(table))),
-                "event_id": table["event_id"],
-                "occurred_at": table["occurred_at"],
-            }
-        ),
+    # Read by its name, not registered, as in `Transaction._run`.
+    incoming_ids = pa.table(  # noqa: F841
+        {
+            "ordinal": pa.array(np.arange(len(table))),
+            "event_id": table["event_id"],
+            "occurred_at": table["occurred_at"],
+        }
     )
     suspects = con.execute(_SUSPECTS, [first - window, last + window]).fetchall()
-    con.unregister("incoming_ids")
     kept: dict[str, list[datetime]] = {}
     for ordinal, event_id, occurred_at, times in suspects:
         stored = kept.setdefault(event_id, list(times or ()))

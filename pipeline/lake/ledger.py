@@ -178,11 +178,11 @@ def write_rejected(
         return
     for entry, _ in lines:
         entry.rejected += 1
-    con.register("rejected_lines", _rejected_table(lines))
+    # Read by its name, not registered, as in `Transaction._run`.
+    rejected_lines = _rejected_table(lines)  # noqa: F841
     con.execute(
         "INSERT INTO lake.rejected BY NAME SELECT *, $1 AS seen_at, $2 AS batch_id FROM rejected_lines", [now, batch_id]
     )
-    con.unregister("rejected_lines")
 
 
 def _rejected_table(rows: Sequence[tuple[Entry, RejectedLine]]) -> pa.Table:

@@ -30,8 +30,8 @@ def number_people(con: duckdb.DuckDBPyConnection, events: pa.Table) -> None:
 
     Runs in the caller's transaction; the writer lock keeps two from counting at once.
     """
-    con.register("named_people", events.select(["customer_id", "anonymous_id", "linked_anonymous_id"]))
+    # Read by its name, not registered, as in `Transaction._run`.
+    named_people = events.select(["customer_id", "anonymous_id", "linked_anonymous_id"])  # noqa: F841
     con.execute(_NUMBERS)
-    con.unregister("named_people")
     if con.execute("SELECT bool_or(fresh) FROM numbers").fetchone() == (True,):
         con.execute(_INSERT)
