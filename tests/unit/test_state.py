@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -78,16 +80,24 @@ def test_the_pages_read_what_the_pipeline_told_last(tmp_path: Path) -> None:
 
 def test_several_may_open_a_new_database_at_once(tmp_path: Path) -> None:
     """Collectors that an orchestrator starts together: each makes what is missing."""
-    together = threading.Barrier(6)
-
-    def open_each(_: int) -> int:
-        opened = 0
-        for number in range(10):
-            folder = tmp_path / str(number)
-            folder.mkdir(exist_ok=True)
-            together.wait(30)
-            opened += State(folder).keys.all() == ()
-        return opened
-
     with ThreadPoolExecutor(6) as pool:
-        assert list(pool.map(open_each, range(6))) == [10] * 6
+        for number in range(10):
+            folder, together = tmp_path / str(number), threading.Barrier(6)
+            folder.mkdir()
+
+            def open_it(_: int, folder: Path = folder, together: threading.Barrier = together) -> bool:
+                together.wait()
+                return State(folder).keys.all() == ()
+
+            assert all(pool.map(open_it, range(6)))
+
+
+def test_a_new_database_that_another_writes_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself does not wait there, but refuses at once to turn it to WAL."""
+    with closing(sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE of_another (x)")
+        done = threading.Timer(0.3, other.execute, ["COMMIT"])
+        done.start()
+        assert State(tmp_path).keys.all() == ()
+        done.join()
