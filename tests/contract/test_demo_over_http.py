@@ -34,7 +34,7 @@ def post(data: Path, base: str, stop: threading.Event | None = None, said: list[
 def lines(count: int, seed: int = 5) -> list[bytes]:
     """What the collector would have written, the billing server's among them."""
     site = Live(Plan(PLAN.end_ms, days=1, events=2_000, customers=100, seed=seed), PLAN.end_ms)
-    made = [line for _, line in site.until(PLAN.end_ms + 86_400_000, 3_000)]
+    made = [line for _, line in site.until(PLAN.end_ms + 86_400_000, 30_000)]  # all of a day
     servers = [line for line in made if orjson.loads(line)["source"] == "billing"][: count // 3]
     return servers + [line for line in made if line not in servers][: count - len(servers)]
 

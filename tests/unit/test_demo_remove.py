@@ -96,7 +96,11 @@ def test_an_event_that_only_claims_to_be_the_demos_stays(data: Path) -> None:
     assert lines_in(data) == [line]
 
 
-@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b'{"a":1}\n')[:-3], gzip.compress(b"[]\n<html>\n")])
+@pytest.mark.parametrize(
+    "body",
+    [b"not gzip", gzip.compress(b'{"a":1}\n')[:-3], gzip.compress(b"[]\n<html>\n")],
+    ids=["not gzip", "cut off", "not JSON objects"],
+)
 def test_an_object_that_is_not_known_to_be_the_demos_stays(data: Path, body: bytes) -> None:
     path = data / "landing" / HOUR / "theirs.jsonl.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
