@@ -43,6 +43,8 @@ _LISTED = 5_000
 _REJECTED_BYTES, _REJECTED_BESIDE = 32_000_000, 300
 # A batch that takes long says now and then that it is at work.
 _HEARTBEAT = timedelta(seconds=10)
+# No batch fetches for longer, lest what has been read waits for objects that S3 hardly gives, or refuses one by one.
+_LONGEST = timedelta(seconds=30)
 
 Clock = Callable[[], datetime]
 
@@ -90,6 +92,7 @@ class Pipeline:
         self._pool = ParsePool(settings.workers)
         self._erasures = State(settings.data).erasures
         self._limits = Limits(settings.max_line_bytes, settings.max_nesting)
+        self._owed: dict[str, Sweep] = {}  # by source, how far back the last look that failed should have looked
         # What is loaded by now stays: looking for cycles in it again with every batch took a fortieth of the time.
         gc.freeze()
 
@@ -130,21 +133,32 @@ class Pipeline:
         polled_at = self._clock()
         error: ActivityError | None = None
         found = 0
+        # A sweep that failed is made up for: the next of its kind may be a day away.
+        sweep = self._owed[source.uri] = max(sweep, self._owed.get(source.uri, sweep), key=list(Sweep).index)
         try:
             listed = source.list(polled_at, sweep)
             while refs := list(islice(listed, _LISTED)):
                 found += len(refs)
-                # The oldest first: a rebuild, which knows no better order, then loads them in the same.
-                waiting = [refs[i] for i in self._lake.pending(refs, polled_at)]
-                pending: Sequence[ObjectRef] = sorted(waiting, key=lambda ref: ref.modified)
-                while pending:
-                    batch, pending = self._batch(spec, source, pending)
-                    if batch is not None:
-                        self._heard(Look(source.uri, self._clock(), max(1, len(pending))))
-                        yield batch, len(pending)
+                yield from self._load_pending(spec, source, refs, polled_at)
+            # What failed is tried again when it is due, though it lies where this sweep does not look any more.
+            failed = [ObjectRef(*each) for each in self._lake.failed(source.uri)]
+            yield from self._load_pending(spec, source, failed, self._clock())
+            self._owed.pop(source.uri, None)
         except ActivityError as problem:
             error = problem
         self._heard(Look(source.uri, polled_at, self._lake.waiting(source.uri), error, found))
+
+    def _load_pending(
+        self, spec: SourceSpec, source: Source, refs: Sequence[ObjectRef], now: datetime
+    ) -> Iterator[tuple[Batch, int]]:
+        # The oldest first: a rebuild, which knows no better order, then loads them in the same.
+        waiting = [refs[i] for i in self._lake.pending(refs, now)]
+        pending: Sequence[ObjectRef] = sorted(waiting, key=lambda ref: ref.modified)
+        while pending:
+            batch, pending = self._batch(spec, source, pending)
+            if batch is not None:
+                self._heard(Look(source.uri, self._clock(), max(1, len(pending))))
+                yield batch, len(pending)
 
     def reload(self, refs: Sequence[ObjectRef]) -> Iterator[Batch]:
         """Load those of these objects that the ledger has not settled, whether or not a sweep would list them."""
@@ -195,23 +209,24 @@ class Pipeline:
         inserter: _Inserter,
     ) -> Iterator[Job]:
         """The parsing to be done, object by object until the batch is full; each gets its entry in the ledger."""
+        began = self._clock()
         for ref, fetched in fetch_ahead(source, todo, max_inflated=self._settings.max_object_bytes):
             entry = Entry(ref.source, ref.key, ref.etag, ref.size, ref.modified)
             entries.append(entry)
             if isinstance(fetched, ActivityError):
                 entry.state = "rejected" if isinstance(fetched, ObjectRejected) else "retrying"
                 entry.last_error = f"{fetched.code}: {fetched}"
-                continue
-            with fetched as file:
-                entry.format = detect(file, ref, spec.format)
-                yield from cut(
-                    *(file, ref, len(entries) - 1, entry.format),
-                    received_fallback=ref.modified,
-                    source_name=spec.name,
-                    retention_cutoff=cutoff,
-                    limits=self._limits,
-                )
-            if inserter.full:
+            else:
+                with fetched as file:
+                    entry.format = detect(file, ref, spec.format)
+                    yield from cut(
+                        *(file, ref, len(entries) - 1, entry.format),
+                        received_fallback=ref.modified,
+                        source_name=spec.name,
+                        retention_cutoff=cutoff,
+                        limits=self._limits,
+                    )
+            if inserter.full or abs(self._clock() - began) >= _LONGEST:
                 return
 
     def close(self) -> None:

@@ -31,17 +31,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     freshness = State(settings.data).freshness(datetime.now(UTC), settings.late_after)
     batches = ledger.recent_batches(snapshot, 5)
     rejected = ledger.rejected_by_code(snapshot)
+    unread = ledger.unread_objects(snapshot, 20)
     if args.json:
         answer = {
             "freshness": asdict(freshness),
             "totals": {**asdict(totals), "balanced": totals.balanced},
             "batches": batches,
             "rejected": rejected,
+            "unread": unread,
             "snapshot": snapshot.version,
         }
         print(json.dumps(answer, default=str, indent=2))
     else:
-        _print(settings, freshness, totals, batches, rejected)
+        _print(settings, freshness, totals, batches, rejected, unread)
     return 0 if freshness.health == "ok" else 1
 
 
@@ -51,6 +53,7 @@ def _print(
     totals: ledger.Totals,
     batches: list[dict[str, Any]],
     rejected: list[dict[str, Any]],
+    unread: list[dict[str, Any]],
 ) -> None:
     print(_freshness_line(settings, freshness))
     for error in freshness.errors:
@@ -69,6 +72,8 @@ def _print(
         f"Objects: {totals.objects_loaded:,} loaded, {totals.objects_retrying:,} retrying, "
         f"{totals.objects_rejected:,} rejected whole"
     )
+    for row in unread[:5]:
+        print(f"  {row['state']}: {row['key']} of {row['source']}: {row['last_error']}")
     for row in rejected:
         print(f"  {row['lines']:>8,} × {row['code']}: {row['reason']}")
     for batch in batches:

@@ -13,7 +13,7 @@ import ibis
 from pipeline.errors import SnapshotGone
 from pipeline.lake.backup import back_up
 from pipeline.lake.commit import Batch, Transaction
-from pipeline.lake.engine import Engine, is_whole
+from pipeline.lake.engine import Engine, is_whole, transaction
 from pipeline.lake.ledger import Entry, Identity, unsettled
 from pipeline.lake.lock import writer_lock
 from pipeline.lake.schema import is_current, migrate
@@ -27,8 +27,8 @@ _LATEST = """SELECT snapshot_id, snapshot_time::TIMESTAMPTZ FROM __ducklake_meta
 _ONE = """SELECT snapshot_id, snapshot_time::TIMESTAMPTZ FROM __ducklake_metadata_lake.ducklake_snapshot
           WHERE snapshot_id = $1"""
 
-_WAITING = """SELECT count(*) FROM lake.objects
-              WHERE source = $1 AND state = 'retrying' AND NOT starts_with(last_error, 'object.gone')"""
+_FAILED = """FROM lake.objects
+             WHERE source = $1 AND state = 'retrying' AND NOT starts_with(last_error, 'object.gone')"""
 
 
 class Lake:
@@ -87,10 +87,16 @@ class Lake:
         with self.engine.cursor() as cursor:
             return unsettled(cursor, refs, now)
 
+    def failed(self, source: str) -> list[tuple[str, str, str, int, datetime]]:
+        """Source, key, ETag, size and time of all that `waiting` counts, due to be tried again or not."""
+        with self.engine.cursor() as cursor:
+            rows = cursor.execute(f"SELECT source, key, etag, bytes, modified {_FAILED}", [source]).fetchall()
+        return [(*names, size, modified.astimezone(UTC)) for *names, size, modified in rows]
+
     def waiting(self, source: str) -> int:
         """How many objects of `source` could not be read yet and are tried again; those that are gone do not count."""
         with self.engine.cursor() as cursor:
-            row = cursor.execute(_WAITING, [source]).fetchone()
+            row = cursor.execute(f"SELECT count(*) {_FAILED}", [source]).fetchone()
         return int(row[0]) if row else 0
 
     @contextmanager
@@ -102,14 +108,8 @@ class Lake:
     @contextmanager
     def changing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A transaction for whoever holds the writer lock; commit at the end, roll back on any error."""
-        with self.engine.cursor() as cursor:
-            cursor.begin()
-            try:
-                yield cursor
-                cursor.commit()
-            except BaseException:
-                cursor.rollback()
-                raise
+        with self.engine.cursor() as cursor, transaction(cursor):
+            yield cursor
 
     def close(self) -> None:
         self.engine.close()

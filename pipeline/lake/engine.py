@@ -7,7 +7,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -224,6 +224,20 @@ def _short_of(text: str) -> LakeError | None:
             code="files.too_many",
         )
     return None
+
+
+@contextmanager
+def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Around what is to be committed whole, or not at all."""
+    cursor.begin()
+    try:
+        yield
+        cursor.commit()
+    except BaseException:
+        # A commit that failed has rolled back by itself; what it said is what is to be told.
+        with suppress(duckdb.TransactionException):
+            cursor.rollback()
+        raise
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline.lake.engine import translated
+from pipeline.lake.engine import transaction, translated
 from pipeline.lake.lock import writer_lock
 
 if TYPE_CHECKING:
@@ -69,13 +69,8 @@ def _compact(cursor: duckdb.DuckDBPyConnection, table: str, survivors: str) -> N
         total, kept = row if row else (0, 0)
         if total - kept < max(_REPLACED_ROWS, total * _REPLACED_SHARE):
             return
-        cursor.begin()
-        try:
+        with transaction(cursor):
             cursor.execute(f"CREATE OR REPLACE TEMP TABLE survivors AS {survivors}")
             cursor.execute(f"DELETE FROM lake.{table}")  # noqa: S608
             cursor.execute(f"INSERT INTO lake.{table} FROM survivors")
             cursor.execute("DROP TABLE survivors")
-            cursor.commit()
-        except BaseException:
-            cursor.rollback()
-            raise

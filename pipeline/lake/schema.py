@@ -13,6 +13,7 @@ import duckdb
 
 from pipeline.errors import LakeError
 from pipeline.event import STORED, Type
+from pipeline.lake.engine import transaction
 
 SQL_TYPE: dict[Type, str] = {
     "string": "VARCHAR",
@@ -158,8 +159,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
     if is_current(con):
         return
     version = _version(con)
-    con.begin()
-    try:
+    with transaction(con):
         if version == 0:
             con.execute("CREATE TABLE lake.migrations (version INTEGER, applied_at TIMESTAMPTZ)")
             _create(con)
@@ -170,10 +170,6 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
                 step(con)
         if version < CURRENT:
             con.execute("INSERT INTO lake.migrations VALUES ($1, now())", [CURRENT])
-        con.commit()
-    except BaseException:
-        con.rollback()
-        raise
 
 
 def _version(con: duckdb.DuckDBPyConnection) -> int:
