@@ -20,7 +20,7 @@ class Peak:
 
     def __init__(self, running: Running) -> None:
         self.megabytes = 0
-        self._status = Path(f"/proc/{running.process.pid}/status")
+        self._status = Path(f"/proc/{running.pid}/status")
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 

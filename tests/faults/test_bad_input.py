@@ -47,6 +47,10 @@ LINES: list[tuple[str, bytes]] = [
 ]
 
 
+# Ten thousand events, no two of which are equal once NUMBER is a number of its own.
+EVENTS = b"".join(b'{"type":"page","userId":"%d","messageId":"NUMBER-%d"}\n' % (n % 99, n) for n in range(10_000))
+
+
 def odd_but_fine(world: World) -> Body:
     """Events of an unusual look, each of which counts: byte order marks, CR LF, keys twice, many keys, long numbers."""
     body = Body()
@@ -224,13 +228,14 @@ def test_what_is_bad_is_told_of_and_all_the_rest_is_loaded(world: World) -> None
         ("a JSON text of 200 MB", b'{"a":' * 2_000_000, 20, "loaded"),
         ("blank lines of 200 MB", b"\n" * 10_000_000, 20, "loaded"),
         ("a million short bad lines", b"x\n" * 100_000, 10, "loaded"),
+        ("a million events", EVENTS, 100, "loaded"),
     ],
 )
 def test_memory_is_bounded(world: World, tmp_path: Path, what: str, block: bytes, times: int, state: str) -> None:
     huge = tmp_path / "huge"
     with gzip.open(huge, "wb", compresslevel=1) as file:
-        for _ in range(times):
-            file.write(block)
+        for number in range(times):
+            file.write(block.replace(b"NUMBER", b"%d" % number))
     world.place.put("huge.jsonl.gz", huge.read_bytes())
     world.producer.land(3)
     running = world.start()

@@ -183,7 +183,7 @@ def test_too_few_file_handles_are_told_and_survived(roomy: World) -> None:
     world.producer.land()
     world.recover()
     with world.reader() as reader, running(world) as process:
-        pid = process.process.pid
+        pid = process.pid
         usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         for _ in range(POINTS):
             told = world.log_size()

@@ -97,7 +97,7 @@ def test_a_restore_killed_anywhere_is_repeated(tmp_path: Path) -> None:
     _tell(killer)
 
 
-# What differs in S3 is the writing of objects, of which tests/unit/test_erasure.py makes sure at every `make test`.
+# What differs in S3 is the writing of objects, of which tests/contract/test_erasure.py makes sure at every `make test`.
 @pytest.mark.parametrize("place", ["folder"] if POINTS < 20 else ["folder", "s3"], indirect=True)
 def test_a_replay_a_rebuild_and_an_erasure_killed_anywhere_are_repeated(world: World) -> None:
     killer = Killer(world, seed=53)
@@ -114,7 +114,8 @@ def test_a_replay_a_rebuild_and_an_erasure_killed_anywhere_are_repeated(world: W
     check(world)
     with world.reader() as reader:
         for number in range(POINTS):
-            gone = _customer(world, f"gone_{number}")
+            gone = world.producer.customer(f"gone_{number}")
+            world.recover()
             killer.kill(("erasing", "replaced", "removed", "purging", "purged", "renewed"), "erase", f"gone_{number}")
             world.producer.ledger.gone |= gone
         world.recover()
@@ -168,16 +169,6 @@ def _too_long(world: World) -> set[str]:
     world.producer.once([world.producer.event(comment="x" * 2000) for _ in range(20)])
     assert world.run(ACTIVITY_MAX_LINE_BYTES="1500") == 0, world.log()
     return set()
-
-
-def _customer(world: World, customer: str) -> set[str]:
-    """A customer in three objects, with a visitor of theirs."""
-    gone: set[str] = set()
-    for known in (None, customer, customer):
-        event = [world.producer.event(userId=known, anonymousId=f"visitor of {customer}") for _ in range(5)]
-        gone |= world.producer.once(event)
-    world.recover()
-    return gone
 
 
 def _tell(killer: Killer) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from pipeline.lake import Lake
 from pipeline.lake.ledger import retry_after
 from pipeline.settings import Settings, SourceSpec
+from tests.faults import nursery
 from tests.faults.places import Place
 from tests.faults.producer import Producer
 from tests.faults.reader import Reader
-from tests.unit.test_cli import ROOT, environment
+from tests.unit.test_cli import environment
 
 PATIENCE = 120.0  # seconds that anything here may take on a busy machine
 RETRIES = 5
@@ -61,17 +61,10 @@ class World:
 
     def start(self, *arguments: str, fault: str = "", **more: str) -> Running:
         """The pipeline (`run --once` unless told otherwise) as a process, with a fault planted (`victim.py`)."""
-        command = [sys.executable, "-m", "tests.faults.victim", *(arguments or ("run", "--once"))]
         log = self.data / "victim.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self.environment | {"FAULT": fault, "CLOCK": str(self._clock)} | more,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        surroundings = self.environment | {"FAULT": fault, "CLOCK": str(self._clock)} | more
+        command = [*(arguments or ("run", "--once"))]
+        process = nursery.start("tests.faults.victim", command, surroundings, log, log)
         return Running(process, log)
 
     def run(self, *arguments: str, fault: str = "", **more: str) -> int:
@@ -124,27 +117,36 @@ class World:
         """What was said since the log had that size."""
         return (self.data / "victim.log").read_bytes()[start:].decode()
 
+    def hears(self, text: str, start: int) -> None:
+        """Wait until the pipeline has said so, since its log had that size."""
+        until(lambda: text in self.log_from(start), f"it says {text!r}")
+
     def log(self) -> str:
         return (self.data / "victim.log").read_text()[-4000:]
 
 
 @dataclass
 class Running:
-    process: subprocess.Popen[bytes]
+    process: BaseProcess
     log: Path
 
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
     def wait(self, timeout: float = PATIENCE) -> int:
-        try:
-            return self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
+        self.process.join(timeout)
+        if self.process.exitcode is None:
             self.kill()
-            raise AssertionError(f"still running after {timeout} s:\n{self.log.read_text()[-4000:]}") from None
+            raise AssertionError(f"still running after {timeout} s:\n{self.log.read_text()[-4000:]}")
+        return self.process.exitcode
 
     def kill(self) -> None:
         """`kill -9`, of its children as well."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.alive:
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.join()
 
     def stop(self) -> int:
         """SIGTERM, as systemd stops it: the batch in hand is finished."""
@@ -153,7 +155,7 @@ class Running:
 
     @property
     def alive(self) -> bool:
-        return self.process.poll() is None
+        return self.process.is_alive()
 
 
 def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
