@@ -108,7 +108,7 @@ class World:
         return self.data / "victim.clock"
 
     def reader(self) -> Reader:
-        return Reader(self.environment)
+        return Reader(self.environment, pause=0.1)  # so that what it reads has some of the machine
 
     def log_size(self) -> int:
         return (self.data / "victim.log").stat().st_size
