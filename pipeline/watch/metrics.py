@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
@@ -43,6 +44,8 @@ class Metrics:
         self.alerts = Gauge("activity_alert", "1 while an alert stands, else 0.", ["alert"], **made)
         for outcome in _OUTCOMES:  # so that a rate is 0 rather than unknown before the first
             self._lines.labels(outcome)
+        for unknown in (self._lag, self._through, self._polled, self._waiting, self._events, self._balanced):
+            unknown.set(math.nan)  # until the first look: a 0 would be an alarm, or an all-clear
 
     def batch(self, batch: Batch) -> None:
         for outcome in _OUTCOMES:

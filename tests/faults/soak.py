@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -353,6 +354,7 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=200, help="events a second (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the kills (default: %(default)s)")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its parts are stopped, too
     with tempfile.TemporaryDirectory(prefix="soak-") as name, serving(_made(Path(name) / "s3")) as server:
         soak = Soak(Path(name), server, args.rate, args.seed)
         print(f"{args.rate} events/s for {args.minutes:g} minutes; the parts' logs are in {name}", flush=True)

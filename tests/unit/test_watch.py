@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -181,6 +182,8 @@ def test_before_the_data_was_ever_complete_the_lag_counts_from_the_start(lake: L
 
 def test_figures_are_served_to_prometheus(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = Metrics()
+    for name in ("activity_ledger_balanced", "activity_pipeline_lag_seconds", "activity_lake_events"):
+        assert math.isnan(metrics.registry.get_sample_value(name) or 0.0), "nothing is known before the first look"
     metrics.batch(BATCH)
     metrics.totals(ledger.totals(lake.snapshot()))
     metrics.freshness(State(tmp_path).freshness(NOW, 180), 12.5)
