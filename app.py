@@ -37,6 +37,7 @@ else:
 
     from pages.parts import download, prepare
     from pages.parts.access import LoopbackOnly
+    from pages.parts.headers import SecurityHeaders
     from pages.parts.health import files
     from pipeline.mounted import mounted
 
@@ -60,5 +61,5 @@ else:
             Mount("/assets", StaticFiles(directory=ASSETS)),
         ],
         lifespan=lifespan,
-        middleware=[Middleware(LoopbackOnly)],
+        middleware=[Middleware(SecurityHeaders), Middleware(LoopbackOnly)],
     )

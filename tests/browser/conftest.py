@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.browser import find
 from tests.pages.sample import make_sample
@@ -85,7 +85,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """A page in a fresh profile that must ask no other host for anything, and throw nothing."""
+    """A page in a fresh profile that must ask no other host for anything, throw nothing, and keep its own policy."""
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, base_url=server.url, permissions=["clipboard-read", "clipboard-write"]
     )
@@ -98,7 +98,12 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
         if not request.url.startswith((server.url, server.url.replace("http", "ws"), "data:", "blob:")):
             foreign.append(request.url)
 
+    def said(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            errors.append(message.text)
+
     opened.on("request", asked)
+    opened.on("console", said)
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
     context.close()

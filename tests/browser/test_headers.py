@@ -1,0 +1,73 @@
+"""What browsers are told of every answer of a real server; that the pages run under it, the `page` fixture holds."""
+
+from __future__ import annotations
+
+import asyncio
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Message
+
+from pages.parts.headers import HEADERS, HSTS, SecurityHeaders
+from tests.browser.conftest import Server
+
+
+def ask(server: Server, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str]]:
+    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    told = {name.lower(): value for name, value in answer.getheaders()}
+    connection.close()
+    return answer.status, told
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/funnels", "/export/events.csv?range=7D", "/assets/favicon.svg", "/_stcore/health", "/no/such"]
+)
+def test_every_answer_has_them(server: Server, path: str) -> None:
+    _, told = ask(server, path)
+    assert HEADERS.items() <= told.items()
+    assert "strict-transport-security" not in told
+
+
+def test_a_refusal_has_them_too(server: Server) -> None:
+    status, told = ask(server, "/", Host="evil.example")
+    assert status == 403
+    assert HEADERS.items() <= told.items()
+
+
+@pytest.mark.parametrize("before", ["", "/funnels"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_stcore/metrics",
+        "/_stcore/upload_file/session/file",
+        "/_stcore/agent/openapi.json",
+        "/_stcore/agent/interact",
+        "/_stcore/agent/mcp/",
+    ],
+)
+def test_what_nobody_needs_is_closed(server: Server, before: str, path: str) -> None:
+    for method in ("GET", "POST", "PUT"):
+        assert ask(server, before + path, method)[0] == 404
+
+
+def test_https_is_to_be_kept_to_and_the_demos_site_has_scripts_of_its_own() -> None:
+    assert told_by_the_middleware("https", "/")["strict-transport-security"] == HSTS
+    assert "content-security-policy" not in told_by_the_middleware("http", "/demo-site/")
+
+
+def told_by_the_middleware(scheme: str, path: str) -> dict[str, str]:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "scheme": scheme, "path": path, "method": "GET", "headers": []}
+    asyncio.run(SecurityHeaders(PlainTextResponse("here"))(scope, receive, send))
+    return {name.decode(): value.decode() for name, value in sent[0]["headers"]}
