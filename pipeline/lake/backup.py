@@ -191,11 +191,15 @@ def _install(lake: Path, backups: Path, new: Path) -> None:
         _flush(lake)
 
 
-def _renumber(con: sqlite3.Connection, by: int) -> None:
-    """Raise the numbers of all snapshots and schemas beyond those that were ever used, by as much.
+def _renumber(con: sqlite3.Connection, first: int) -> None:
+    """Raise the numbers of all snapshots and schemas, all by as much, so that the lowest is `first`: beyond any that
+    was ever used.
 
-    What a reader knows by such a number, and keeps in memory, must never come to mean other data.
+    What a reader knows by such a number, and keeps in memory, must never come to mean other data. Raised by `first`
+    itself the numbers would double with every restore: after some forty of them none would fit into 64 bits.
     """
+    lowest = min(con.execute("SELECT min(snapshot_id), min(schema_version) FROM ducklake_snapshot").fetchone())
+    by = first - int(lowest)
     tables = [name for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()]
     con.execute("BEGIN")
     for table in tables:

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ def test_a_backup_is_one_whole_database_and_can_be_restored(tmp_path: Path) -> N
     assert undo.why == "restore"
     backup.restore(lake.folder, lake.backups, undo.path, NOW + 2 * DAY)
     assert ids(lake.snapshot()) == ["a", "b"]
+
+
+def test_numbers_of_snapshots_grow_by_no_more_than_they_must(tmp_path: Path) -> None:
+    """Doubled with every restore, they would fit into 64 bits no more after some forty."""
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    taken = take(lake)
+    versions = [lake.snapshot().version]
+    for at in range(1, 6):
+        backup.restore(lake.folder, lake.backups, taken.path, NOW + at * DAY)
+        versions.append(lake.snapshot().version)
+        taken = take(lake, at)
+    steps = [later - earlier for earlier, later in pairwise(versions)]
+    assert min(steps) > 0, "no number is used twice"
+    assert max(steps) < 1.1 * min(steps)
 
 
 def test_backups_taken_while_others_write_are_never_torn(tmp_path: Path) -> None:
