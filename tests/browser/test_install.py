@@ -57,6 +57,7 @@ def make(page: Page, name: str, kind: str = "Web pages") -> None:
     page.get_by_label("Name of the site").fill(name)
     page.get_by_role("button", name="Make the key").click()
     expect(page.locator(".key.on")).to_contain_text(name)
+    settle(page)  # its codes come after its name
 
 
 def check(page: Page) -> Locator:

@@ -65,6 +65,7 @@ def test_no_state_of_the_geo_database_loses_an_event(world: World, tmp_path: Pat
         ("cut off", lambda: replaced(path, first[: rng.randrange(len(first))]), {"First", None}, {"corrupt"}),
         ("garbage", lambda: replaced(path, rng.randbytes(rng.randrange(5_000))), {"First", None}, {"corrupt"}),
         ("damaged", lambda: replaced(path, _damaged(first, rng)), {"First", None, "damaged"}, {"ready", "corrupt"}),
+        ("emptied in place", lambda: os.truncate(path, 0), {"First", None}, {"corrupt"}),
         ("cut off in place", lambda: os.truncate(path, rng.randrange(len(first))), {"First", None}, {"corrupt"}),
     ]
     with world.reader() as reader:
@@ -75,7 +76,7 @@ def test_no_state_of_the_geo_database_loses_an_event(world: World, tmp_path: Pat
                 world.producer.land(2, 400)
                 hold = tmp_path / f"hold-{len(before)}"
                 hold.mkdir()
-                point = rng.choice(("listed", "parsing", "inserting", "written"))
+                point = "placing" if "in place" in how else rng.choice(("listed", "placing", "inserting", "written"))
                 running = world.start(fault=f"{point}:1:hold:{hold}")
                 until((hold / "held").exists, f"held at {point}: {world.log()}")
                 change()

@@ -116,8 +116,12 @@ def test_a_replay_a_rebuild_and_an_erasure_killed_anywhere_are_repeated(world: W
         for number in range(POINTS):
             gone = world.producer.customer(f"gone_{number}")
             world.recover()
+            assert world.run("erase", f"gone_{number}", fault="purging:1:kill") == -9
             killer.kill(("erasing", "replaced", "removed", "purging", "purged", "renewed"), "erase", f"gone_{number}")
             world.producer.ledger.gone |= gone
+            late = world.producer.body(0)
+            late.add_event(world.producer.event(userId=None, anonymousId=f"visitor of gone_{number}"))
+            world.place.put(f"late-{number}.jsonl.gz", late.packed())  # not booked: nobody takes theirs any more
         world.recover()
     reader.check(gone=ANY)
     check(world, versions=True)

@@ -54,6 +54,24 @@ def test_a_killed_parser_fails_a_batch_and_not_the_scheduler(world: World) -> No
     check(world)
 
 
+def test_a_parser_killed_once_the_first_rows_are_written(world: World, tmp_path: Path) -> None:
+    """Nothing of them stays: the batch is begun again."""
+    world.more["ACTIVITY_WORKERS"] = "2"
+    with world.reader() as reader:
+        for point in range(POINTS):
+            (gate := tmp_path / f"gate-{point}").mkdir()
+            world.producer.land(1, LINES)
+            running = world.start(fault=f"written:1:hold:{gate}")
+            until((gate / "held").exists, "the first rows are written")
+            os.kill(parsers(running)[0].pid, signal.SIGKILL)
+            (gate / "go").touch()
+            assert running.wait() == 1, world.log()
+        world.recover()
+    reader.check()
+    assert "most likely because memory ran out" in (world.data / "victim.log").read_text()
+    check(world)
+
+
 def _loaded(lake: Lake) -> int:
     return ledger.totals(lake.snapshot()).objects_loaded
 

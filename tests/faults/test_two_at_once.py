@@ -45,7 +45,11 @@ def test_two_runs_with_one_held(world: World, tmp_path: Path, point: str) -> Non
     world.producer.land(6, 100)
     one = world.start(fault=f"{point}:1:hold:{tmp_path}")
     until(lambda: (tmp_path / "held").exists(), "one is held")
-    two = world.start()
+    other = tmp_path / "other"
+    other.mkdir()
+    two = world.start(fault=f"locking:1:hold:{other}")
+    until(lambda: (other / "held").exists(), "the other comes to the lock")
+    (other / "go").touch()
     if point == "listed":
         assert two.wait() == 0, world.log()
     else:

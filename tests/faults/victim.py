@@ -41,6 +41,8 @@ POINTS: dict[str, Point] = {
     "got": Point("pipeline.sources.inflate", "inflate", after=True),
     "parsing": Point("pipeline.sources.parse", "Job.run"),
     "parsed": Point("pipeline.sources.parse", "Job.run", after=True),
+    "locking": Point("pipeline.lake.lock", "writer_lock"),
+    "placing": Point("pipeline.enrich.geodatabase", "GeoDatabase.get"),  # once an address
     "inserting": Point("pipeline.lake.commit", "Transaction.insert"),
     "written": Point("pipeline.lake.commit", "Transaction.insert", after=True),  # the data files are there
     "committing": Point("pipeline.lake.commit", "Transaction.finish", after=True),  # with ms: while SQLite commits
