@@ -143,8 +143,9 @@ class Scheduler:
 
     def _expire_in_time(self, now: datetime) -> None:
         if self._expired_at is None or not _lately(self._expired_at, now, EXPIRE_EVERY):
-            self._expired_at = now
-            self._expire(now)
+            # Asked anew: a clock that jumped during the poll must not be noted as one that told of the last time.
+            self._expired_at = _now()
+            self._expire(self._expired_at)
 
     def _retain_daily(self, now: datetime) -> None:
         # A clock that was a year ahead and is right again must not put retention off for a year.

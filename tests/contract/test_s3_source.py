@@ -294,6 +294,9 @@ class TestS3:
         assert [ref.key for ref in self._list(f"s3://{bucket}", s3_server.endpoint_url)] == ["top/a"]
 
 
+PACKED = gzip.compress(LINE * 1000, mtime=0)
+
+
 class Faulty(BaseHTTPRequestHandler):
     """An S3 that fails as it is told to: a listing of one object, whose body breaks off; or an error code."""
 
@@ -306,14 +309,15 @@ class Faulty(BaseHTTPRequestHandler):
         elif listing:
             body, length = (
                 (
-                    b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a.gz</Key><Size>99</Size>"
-                    b"<ETag>e</ETag><LastModified>2026-11-23T12:00:00Z</LastModified></Contents></ListBucketResult>"
+                    b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a.gz</Key>"
+                    b"<Size>%d</Size>"
+                    % len(PACKED)
+                    + b"<ETag>e</ETag><LastModified>2026-11-23T12:00:00Z</LastModified></Contents></ListBucketResult>"
                 ),
                 None,
             )
         else:
-            body = gzip.compress(LINE * 1000)
-            body, length = body[:-10], len(body)
+            body, length = PACKED[:-10], len(PACKED)
         self.send_response(self.status)
         self.send_header("Content-Length", str(length or len(body)))
         self.end_headers()

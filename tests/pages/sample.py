@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.event import FIELD, PARSED_SCHEMA
 from pipeline.lake import Lake
-from tests.support import make_lake
+from tests.support import add_events, make_settings
 
 ORDINARY = 130
 COUNTRIES = (("France", "FR"), ("United States", "US"), ("Japan", "JP"))
@@ -84,4 +84,7 @@ def rows(now: datetime) -> list[dict[str, Any]]:
 
 
 def make_sample(folder: Path) -> Lake:
-    return make_lake(folder, rows(datetime.now(UTC)))
+    now = datetime.now(UTC)
+    lake = Lake.open(make_settings(folder))
+    add_events(lake, rows(now), now=now)
+    return lake
