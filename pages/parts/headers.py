@@ -56,8 +56,6 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 HSTS = "max-age=31536000"
 # Figures of the process, files from readers, driving a page without a browser: nobody needs them here.
 CLOSED = ("/_stcore/metrics", "/_stcore/upload_file", "/_stcore/agent")
-# Pages for other people than the dashboard's, with scripts of their own.
-_APART = ("/demo-site",)
 
 
 class SecurityHeaders:
@@ -70,19 +68,17 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    if name != "content-security-policy" or not path.startswith(_APART):
-                        headers.setdefault(name, value)
+                    headers.setdefault(name, value)
                 if scope["scheme"] == "https":
                     headers.setdefault("strict-transport-security", HSTS)
             await send(message)
 
         # By their last part as well: Streamlit also answers `/funnels/_stcore/…`.
-        closed = any(f"{route}/" in f"{path}/" for route in CLOSED)
+        closed = any(f"{route}/" in f"{scope['path']}/" for route in CLOSED)
         app: ASGIApp = PlainTextResponse("Not found.\n", status_code=404) if closed else self._app
         await app(scope, receive, with_headers)

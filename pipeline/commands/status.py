@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline.commands.printing import printable
 from pipeline.lake import Lake
 from pipeline.questions import ledger
 from pipeline.settings import Settings
@@ -73,7 +74,7 @@ def _print(
         f"{totals.objects_rejected:,} rejected whole"
     )
     for row in unread[:5]:
-        print(f"  {row['state']}: {row['key']} of {row['source']}: {row['last_error']}")
+        print(printable(f"  {row['state']}: {row['key']} of {row['source']}: {row['last_error']}"))
     for row in rejected:
         print(f"  {row['lines']:>8,} × {row['code']}: {row['reason']}")
     for batch in batches:

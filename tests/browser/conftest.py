@@ -83,6 +83,16 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+def watch_policy(page: Page, errors: list[str]) -> None:
+    """Add to `errors` what the page does that its own content security policy forbids."""
+
+    def said(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            errors.append(message.text)
+
+    page.on("console", said)
+
+
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     """A page in a fresh profile that must ask no other host for anything, throw nothing, and keep its own policy."""
@@ -98,12 +108,8 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
         if not request.url.startswith((server.url, server.url.replace("http", "ws"), "data:", "blob:")):
             foreign.append(request.url)
 
-    def said(message: ConsoleMessage) -> None:
-        if "Content Security Policy" in message.text:
-            errors.append(message.text)
-
     opened.on("request", asked)
-    opened.on("console", said)
+    watch_policy(opened, errors)
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
     context.close()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from pipeline.demo.plan import Plan
-from tests.browser.conftest import Server, serving, settle
+from tests.browser.conftest import Server, serving, settle, watch_policy
 from tests.browser.running import running_pipeline
 
 pytestmark = pytest.mark.browser
@@ -93,6 +93,7 @@ def _reader(context: BrowserContext, demo: Server) -> Reader:
             found.foreign.append(request.url)
 
     found.page.on("request", asked)
+    watch_policy(found.page, found.errors)
     found.page.on("pageerror", lambda error: found.errors.append(str(error)))
     return found
 

@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipeline.state import State
-from tests.browser.conftest import Server, serving, settle
+from tests.browser.conftest import Server, serving, settle, watch_policy
 from tests.browser.running import running_pipeline
 from tests.pages.sample import HOSTILE
 
@@ -43,12 +43,15 @@ def install(browser: Browser, installation: Server) -> Iterator[Page]:
         permissions=["clipboard-read", "clipboard-write"],
     )
     page = context.new_page()
+    errors: list[str] = []
+    watch_policy(page, errors)
     page.set_default_timeout(20_000)
     page.goto("/install?new=1")
     page.wait_for_selector("[role=tablist]")
     settle(page)
     yield page
     context.close()
+    assert not errors
 
 
 def make(page: Page, name: str, kind: str = "Web pages") -> None:

@@ -55,6 +55,16 @@ def test_snapshots_are_not_removed_right_after_the_clock_jumped(
     assert "the clock has moved" in put_off
 
 
+def test_a_clock_that_jumps_during_a_poll_is_seen_too(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noted as the time of an expiry that the old time had called for, it would have looked like the usual one."""
+    removed: list[datetime] = []
+    monkeypatch.setattr(maintain, "expire", lambda lake, now, hours: removed.append(now))
+    for asked, is_now in ((NOW, NOW), (NOW + HOUR, NOW + 2 * DAY), (NOW + 2 * DAY + HOUR / 60,) * 2):
+        monkeypatch.setattr("pipeline.commands.run._now", lambda is_now=is_now: is_now)
+        scheduler.poll(asked, lambda: False)
+    assert removed == [NOW]
+
+
 @pytest.mark.parametrize("jump", [YEAR, DAY])
 def test_a_clock_ahead_expires_no_line(tmp_path: Path, jump: timedelta) -> None:
     """The objects of a lake with a window of 30 days are read once: what counts as expired then is lost."""

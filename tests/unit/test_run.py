@@ -168,6 +168,23 @@ def test_an_object_gone_between_list_and_read_is_in_the_ledger_and_read_when_it_
     assert ledger.unread_objects(site.snapshot) == []
 
 
+def test_a_batch_does_not_wait_for_objects_that_are_slow_to_come(tmp_path: Path) -> None:
+    """What has been read shows up, however long the others take."""
+    site = Site(tmp_path)
+    for name in "abc":
+        site.land(f"{name}.jsonl.gz", event(name))
+    began = NOW
+
+    def clock() -> datetime:  # half a minute passes whenever it is asked
+        nonlocal began
+        began += timedelta(seconds=31)
+        return began
+
+    pipeline = Pipeline(site.settings, site.lake, clock)
+    assert [batch.loaded for batch in pipeline.poll(Sweep.ALL)] == [1, 1, 1]
+    pipeline.close()
+
+
 def test_a_batch_is_bounded_and_an_object_larger_than_one_stays_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

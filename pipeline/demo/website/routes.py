@@ -22,6 +22,8 @@ from pipeline.state import State
 
 ASSETS = Path(__file__).parent / "assets"
 _DAYS = 21  # of articles that can be opened
+# Scripts stand in its pages, as a site's own do: not the dashboard's policy, where it is mounted beside that.
+_PAGE = {"cache-control": "no-cache", "content-security-policy": "frame-ancestors 'none'"}
 _GONE = "There is no demo here any more. Make one: python -m pipeline demo\n"
 
 
@@ -74,8 +76,8 @@ class _Website:
         )
         body = page(edition)
         if body is None:
-            return HTMLResponse(html.missing(edition), status_code=404)
-        return HTMLResponse(body, headers={"cache-control": "no-cache"})
+            return HTMLResponse(html.missing(edition), status_code=404, headers=_PAGE)
+        return HTMLResponse(body, headers=_PAGE)
 
     def _collector(self, request: Request) -> str:
         return self._settings.collector_url or f"{request.url.scheme}://{request.url.netloc}"
