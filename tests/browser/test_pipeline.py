@@ -108,15 +108,29 @@ def test_hostile_lines_stay_text_and_their_file_has_them_all(page: Page, tmp_pat
     assert {HOSTILE[0] + " 0", "'" + HOSTILE[4] + " 4"} <= {row["raw"] for row in rows}
 
 
-def test_what_is_being_typed_survives_that_the_page_is_drawn_anew(page: Page) -> None:
+def test_what_is_being_typed_survives_that_the_page_is_drawn_anew(page: Page, watched: Server) -> None:
     _visit(page, "objects")
     name = page.get_by_label("Name contains")
     name.fill("lon")
-    page.wait_for_timeout(6_500)
-    expect(name).to_have_value("lon")
+    for alerts in ({"late": _ALERT, "unbalanced": _ALERT}, {}):  # what is above it comes and goes
+        _show(page, State(watched.data), alerts)
+        expect(name).to_have_value("lon")
     name.press("Enter")
     expect(page.get_by_role("table", name="Loaded")).to_contain_text("long.jsonl")
     expect(page.get_by_role("table", name="Loaded")).not_to_contain_text("bad.jsonl")
+
+
+def _show(page: Page, state: State, alerts: dict[str, str]) -> None:
+    """Wait until the page was drawn with these alerts; the scheduler's watch tells its own every now and then."""
+    for _ in range(40):
+        state.tell("alerts", alerts, datetime.now(UTC))
+        page.wait_for_timeout(500)
+        if page.get_by_text(_ALERT).count() == len(alerts):
+            return
+    raise AssertionError(f"the page never showed {alerts}")
+
+
+_ALERT = "Made up by a test."
 
 
 def test_a_replay_from_the_button_to_the_ledger(page: Page) -> None:

@@ -66,11 +66,16 @@ def _kept(promise: timedelta) -> dict[str, Any]:
 
 
 def draw_alerts(fresh: Freshness) -> None:
-    """What the scheduler's watch found wrong, while there is one to find it."""
-    if fresh.health in {"down", "never"}:
-        return
-    for kind, text in sorted((product().state.told("alerts") or {}).items()):
-        notice(text, key=f"alert_{kind}", tone="error" if kind == "unbalanced" else "late")
+    """What the scheduler's watch found wrong, while there is one to find it.
+
+    Its place is there without an alert too: where it came and went, what is below was made anew, and what somebody was
+    typing was gone.
+    """
+    running = fresh.health not in {"down", "never"}
+    alerts = (product().state.told("alerts") or {}) if running else {}
+    with st.container(key="alerts"):
+        for kind, text in sorted(alerts.items()):
+            notice(text, key=f"alert_{kind}", tone="error" if kind == "unbalanced" else "late")
 
 
 @dataclass(frozen=True, slots=True)
