@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pipeline.errors import LakeError
 from pipeline.lake import Lake
-from pipeline.lake.engine import CATALOG
+from pipeline.lake.engine import CATALOG, translated
 from tests.support import NOW, add_events, make_lake, make_settings
 
 
@@ -50,3 +51,18 @@ def test_a_file_that_the_newest_snapshot_needs_is_missed_as_such(tmp_path: Path)
     with pytest.raises(LakeError, match="A file of the lake is missing") as caught:
         snapshot.fetch(snapshot.events)
     assert caught.value.code == "lake.damaged"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ('Could not write file "a.parquet": No space left on device', "disk.full"),
+        ('Failed to execute query "COMMIT": database or disk is full', "disk.full"),
+        ('Cannot open file "a.parquet": Disk quota exceeded', "disk.full"),
+        ('Cannot open file "a.parquet": Too many open files', "files.too_many"),
+    ],
+)
+def test_what_the_machine_is_short_of_is_no_damage_and_no_snapshot_that_is_gone(said: str, code: str) -> None:
+    with pytest.raises(LakeError, match="it is tried again") as caught, translated():
+        raise duckdb.IOException(said)
+    assert caught.value.code == code
