@@ -28,9 +28,14 @@ _RECORD = """INSERT INTO lake.removed BY NAME
            0 AS rejected, 0 AS lines
     FROM lake.events WHERE occurred_at < $2 GROUP BY object_key"""
 _REMOVE = "DELETE FROM lake.events WHERE occurred_at < $1"
-_TEXTS = """SELECT (seen_at AT TIME ZONE 'UTC')::DATE AS day, count(*) FROM lake.rejected
-            WHERE seen_at < $1 AND octet_length(raw) > 0 GROUP BY day ORDER BY day"""
-_EMPTY = "UPDATE lake.rejected SET raw = ''::BLOB WHERE seen_at < $1 AND octet_length(raw) > 0"
+# A line is no older than its object: what was read while this machine's clock was behind only looks old.
+_OLD = """seen_at < $1 AND octet_length(raw) > 0 AND NOT EXISTS (
+    FROM lake.objects AS whole
+    WHERE (whole.source, whole.key, whole.etag) = (rejected.source, rejected.key, rejected.etag)
+        AND whole.modified >= $1)"""
+_TEXTS = f"""SELECT (seen_at AT TIME ZONE 'UTC')::DATE AS day, count(*) FROM lake.rejected
+             WHERE {_OLD} GROUP BY day ORDER BY day"""  # noqa: S608 (fixed text)
+_EMPTY = f"UPDATE lake.rejected SET raw = ''::BLOB WHERE {_OLD}"  # noqa: S608 (fixed text)
 
 
 @dataclass(frozen=True, slots=True)

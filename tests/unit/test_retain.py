@@ -51,8 +51,8 @@ def test_whole_utc_days_leave_and_the_ledger_balances(tmp_path: Path) -> None:
     assert retain(lake, NOW, 40).events == 0, "a second run finds nothing"
 
 
-def reject_lines(lake: Lake, at: datetime, lines: int) -> None:
-    entry = Entry("made://tests", f"{at:%F}", "1", bytes=0, modified=at, format="activity", lines=lines)
+def reject_lines(lake: Lake, at: datetime, lines: int, landed: datetime | None = None) -> None:
+    entry = Entry("made://tests", f"{at:%F}", "1", bytes=0, modified=landed or at, format="activity", lines=lines)
     with lake.write(at) as transaction:
         bad = [Rejected(number, "line.not_json", "Not JSON.", b"{kim@example.net") for number in range(1, lines + 1)]
         transaction.reject([(entry, each) for each in bad])
@@ -75,6 +75,15 @@ def test_the_texts_of_lines_rejected_long_ago_leave_and_their_reasons_stay(tmp_p
     assert ledger.totals(lake.snapshot()).balanced
     assert verify(make_settings(tmp_path), lake, NOW).differences == []
     assert retain(lake, NOW, 40).lines == 0, "a second run finds nothing"
+
+
+def test_a_line_that_was_read_while_the_clock_was_behind_is_no_older_than_its_object(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [])
+    reject_lines(lake, NOW - 365 * DAY, 2, landed=NOW)
+    assert due(lake, NOW, 40).lines == 0
+    assert retain(lake, NOW, 40).lines == 0
+    assert kept_texts(lake) == [b"{kim@example.net"] * 2
+    assert retain(lake, NOW + 41 * DAY, 40).lines == 2, "it grows old with its object"
 
 
 def test_a_clock_that_jumps_empties_no_rejected_lines(tmp_path: Path) -> None:
