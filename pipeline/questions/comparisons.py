@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from ibis.common.bases import Comparable
 
-_seen: dict[int, dict[int, bool]] = Comparable.__cache__
-
 
 def _forget(self: Comparable) -> None:
     """Every comparison with `self`, whichever of the others are gone already."""
+    seen = self.__cache__  # no name of this module: at Python's end these are gone before the last expressions
     mine = id(self)
-    for other in list(_seen.pop(mine, ())):
-        theirs = _seen.get(other)
+    for other in list(seen.pop(mine, ())):
+        theirs = seen.get(other)
         if theirs is not None:
             theirs.pop(mine, None)
-            if not theirs and _seen.get(other) is theirs:
-                _seen.pop(other, None)
+            if not theirs and seen.get(other) is theirs:
+                seen.pop(other, None)
 
 
 def mend() -> None:
