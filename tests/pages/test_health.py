@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 from starlette.types import Message
+from streamlit.testing.v1.element_tree import Block
 
 from pages.parts.health import files
 from pages.parts.serving import product
@@ -89,6 +90,30 @@ def test_the_ledger_is_two_equations(open_page: Open) -> None:
         "Removed": "0",
         "Check": "Balances",
     }
+
+
+def test_what_stands_below_the_alerts_keeps_its_place_whether_one_stands_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the browser makes it anew, and what somebody is typing there is gone."""
+    make_sample(tmp_path).close()
+    state = State(tmp_path)
+    state.record("made://tests", datetime.now(UTC), waiting=0, error=None, every=15)
+    for open_it in _opener(tmp_path, monkeypatch):
+        places = []
+        standing: tuple[dict[str, str], ...] = ({}, {"late": "Late."}, {"late": "Late.", "unbalanced": "Off."})
+        for alerts in standing:
+            state.tell("alerts", alerts, NOW)
+            page = open_it("", SCRIPT)
+            assert {kind for kind in ("late", "unbalanced") if page.has(f"alert_{kind}")} == alerts.keys()
+            places.append(_places(page.test.main))
+        assert places[0] == places[1] == places[2]
+
+
+def _places(block: Block) -> list[int]:
+    """Where the parts of the page lie: the numbers by which Streamlit tells them apart."""
+    inner = block.children[0] if len(block.children) == 1 else block  # a fragment is a block of its own
+    return sorted(inner.children)
 
 
 def test_a_ledger_that_does_not_balance_says_by_how_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

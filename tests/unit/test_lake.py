@@ -284,3 +284,14 @@ def test_two_writers_at_once_store_every_event_once(tmp_path: Path) -> None:
         assert writer.exitcode == 0
     found = ids(lake.snapshot())
     assert len(found) == len(set(found)) == 120
+
+
+@pytest.mark.parametrize("threads", [None, 1], ids=["reads", "loads"])
+def test_no_second_copy_of_the_lakes_files_is_kept_in_memory(tmp_path: Path, threads: int | None) -> None:
+    make_lake(tmp_path, [{"message_id": f"{number}"} for number in range(1_000)]).close()
+    lake = Lake.open(make_settings(tmp_path), threads=threads)
+    snapshot = lake.snapshot()
+    assert snapshot.fetch(snapshot.events).num_rows == 1_000
+    with lake.engine.cursor() as cursor:
+        assert cursor.execute("SELECT count(*) FROM duckdb_external_file_cache()").fetchone() == (0,)
+    lake.close()
