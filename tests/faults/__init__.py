@@ -5,6 +5,6 @@ own (`victim.py`, with points at which it can be killed or held) over a folder o
 asks for list, count and export all the while; a fault happens; everything recovers; `checks.py` compares the lake with
 the producer's ledger.
 
-`make faults` tries every fault at 20 seeded points; `make test` at one. `python -m tests.faults.soak` goes on for an
-hour.
+`make faults` tries every fault at 20 seeded points, over both places; `make test` at one, over one.
+`python -m tests.faults.soak` goes on for an hour.
 """

@@ -91,12 +91,15 @@ def little_memory(megabytes: int) -> Iterator[Path]:
         group.rmdir()
 
 
-def test_the_kernel_kills_the_pipeline(world: World) -> None:
-    with world.reader() as reader, little_memory(200) as group:
-        for _ in range(POINTS):
+def test_the_kernel_kills_the_pipeline(world: World, tmp_path: Path) -> None:
+    with world.reader() as reader, little_memory(64) as group:
+        for point in range(POINTS):
+            (gate := tmp_path / f"gate-{point}").mkdir()
             world.producer.land(1, LINES)
-            running = world.start()
+            running = world.start(fault=f"listed:1:hold:{gate}")  # or it is done before it is in the group
+            until((gate / "held").exists, "it begins")
             (group / "cgroup.procs").write_text(f"{running.pid}")
+            (gate / "go").touch()
             assert running.wait() == -signal.SIGKILL, world.log()
         world.recover()
     reader.check()
