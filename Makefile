@@ -21,6 +21,7 @@ run: setup ## start scheduler and dashboard, with demo data if there is none
 
 test: .venv/.installed-test lint ## run ruff, mypy --strict and all tests
 	@$(BIN)/python -m tests.browser.find
+	@$(BIN)/python -m tests.browser.access.proxies
 	@$(BIN)/python -m tests.contract.clients.install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 

@@ -16,11 +16,13 @@ PAGES = (
     ("health", "Pipeline", "pipeline"),
     ("install", "Install", "install"),
 )
+AUDIT = ("audit", "Audit log", "audit")  # of owners, who come to it by what says who they are
 
 if __name__ == "__main__":
     from pages.parts.frame import VIEWS, open_frame
 
     pages = [st.Page(VIEWS / f"{name}.py", title=title, url_path=path, default=not path) for name, title, path in PAGES]
+    pages.append(st.Page(VIEWS / f"{AUDIT[0]}.py", title=AUDIT[1], url_path=AUDIT[2], visibility="hidden"))
     page = st.navigation(pages, position="top")
     # No icons on the pages: Streamlit would fetch each as a favicon from a font server. assets/app.css draws them.
     st.set_page_config(page_title=f"{page.title} · Customers Activity", page_icon=ASSETS / "favicon.svg", layout="wide")
@@ -36,15 +38,21 @@ else:
     from streamlit.runtime.pages_manager import PagesManager
 
     from pages.parts import download, prepare
-    from pages.parts.access import LoopbackOnly
+    from pages.parts.access.gate import Gate
+    from pages.parts.access.wanted import Wanted
     from pages.parts.headers import SecurityHeaders
     from pages.parts.health import files
+    from pages.parts.limits import Limits
+    from pages.parts.notice import explain
+    from pages.parts.unexpected import quieten
     from pipeline.mounted import mounted
 
     # Else Streamlit takes the folder pages/ for its own kind of pages until the first run of st.navigation, and tells
     # whoever opens a deep link on a fresh server that there is no such page.
     PagesManager.uses_pages_directory = False
+    quieten()
     beside = mounted()
+    paths = [f"/{path}" for _, _, path in (*PAGES, AUDIT) if path]
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
@@ -61,5 +69,11 @@ else:
             Mount("/assets", StaticFiles(directory=ASSETS)),
         ],
         lifespan=lifespan,
-        middleware=[Middleware(SecurityHeaders), Middleware(LoopbackOnly)],
+        on_script_error=explain,
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(Limits, beside=beside),
+            Middleware(Gate, pages=paths, beside=beside),
+            Middleware(Wanted, pages=paths),
+        ],
     )

@@ -23,15 +23,24 @@ class Mounted:
     routes: list[BaseRoute]
     running: Callable[[], AbstractAsyncContextManager[None]]
 
+    def has(self, path: str) -> bool:
+        """Whether one of the routes has this very path."""
+        for route in self.routes:
+            if isinstance(route, Mount) and path.startswith(f"{route.path}/"):
+                return True
+            if isinstance(route, Route) and route.path_regex.match(path):
+                return True
+        return False
+
 
 def mounted() -> Mounted:
     """What the settings ask for; nothing when they cannot be read, which every page then says."""
     try:
         settings = configuration.load()
     except SettingsError:
-        return Mounted([], _nothing)
+        return NOTHING
     if not settings.mount_collector:
-        return Mounted([], _nothing)
+        return NOTHING
     collector = Collector(settings)
     site = Mount("/demo-site", routes=website(settings))
     beside = [*routes(collector), Route("/demo-site", _with_slash), site]
@@ -46,3 +55,6 @@ async def _with_slash(_request: Request) -> Response:
 @asynccontextmanager
 async def _nothing() -> AsyncIterator[None]:
     yield
+
+
+NOTHING = Mounted([], _nothing)

@@ -12,12 +12,13 @@ function moreOf(item, data) {
 }
 
 function row(item, data, act) {
+  const may = data.may;
   const on = item.id === data.selected;
   const pick = el('button', { class: 'pick', type: 'button', role: 'radio', 'aria-checked': String(on) }, el('span', { class: 'mark' }), el('span', { class: 'name', text: item.name }),
     el('span', { class: 'badge', text: item.kind === 'server' ? 'Server' : 'Web' }));
   const revoke = iconButton('trash', `Revoke ${item.name}`, (event) => { event.stopPropagation(); act({ do: 'revoke', id: item.id, at: Date.now() }); });
   const said = el('span', { class: `said num ${item.state}` }, el('i'), item.said);
-  return el('div', { class: on ? 'key on' : 'key', on: on ? {} : { click: () => act({ do: 'pick', id: item.id }) } }, pick, said, revoke, on ? moreOf(item, data) : null);
+  return el('div', { class: on ? 'key on' : 'key', on: on ? {} : { click: () => act({ do: 'pick', id: item.id }) } }, pick, said, may ? revoke : null, on ? moreOf(item, data) : null);
 }
 
 export default function (component) {
@@ -25,7 +26,7 @@ export default function (component) {
   if (!root) return;
   const { data, act } = root;
   const focused = root.getRootNode().activeElement?.className;
-  const add = data.making ? null : el('button', { class: 'add', type: 'button', on: { click: () => act({ do: 'new' }) } }, el('b', { text: '+', 'aria-hidden': 'true' }), 'New key');
+  const add = data.making || !data.may ? null : el('button', { class: 'add', type: 'button', on: { click: () => act({ do: 'new' }) } }, el('b', { text: '+', 'aria-hidden': 'true' }), 'New key');
   root.replaceChildren(el('div', { class: 'keys', role: 'radiogroup', 'aria-label': 'Write keys' }, ...data.keys.map((item) => row(item, data, act)), add));
   if (focused === 'pick') root.querySelector('.on .pick')?.focus();
 }

@@ -1,7 +1,7 @@
 """The questions pages ask, each remembered by snapshot and view.
 
 A snapshot never changes, so an answer stays right for as long as it is kept; the bounds only cap memory. What the
-cache hashes is the snapshot's version and the view's canonical query string; arguments with a leading underscore
+cache hashes is the snapshot's key and the view's canonical query string; arguments with a leading underscore
 are passed along unhashed, as Streamlit has it.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from pipeline.lake import Snapshot
+from pipeline.lake import Key, Snapshot
 from pipeline.questions import activity, customers, facets
 from pipeline.questions import timeline as timelines
 from pipeline.questions.activity import Mark
@@ -37,11 +37,11 @@ def count(snapshot: Snapshot, view: View) -> int:
 
 def timeline(snapshot: Snapshot, view: View) -> Timeline:
     """How the view's events lie in time: the count, the chart and every page of the list come from it."""
-    return _timeline(snapshot.version, view.scope().query(), snapshot, view)
+    return _timeline(snapshot.key, view.scope().query(), snapshot, view)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _timeline(version: int, scope: str, _snapshot: Snapshot, _view: View) -> Timeline:
+def _timeline(key: Key, scope: str, _snapshot: Snapshot, _view: View) -> Timeline:
     return timelines.timeline(_snapshot, _view)
 
 
@@ -50,52 +50,52 @@ def page(snapshot: Snapshot, view: View) -> list[Row]:
 
     Who the person is takes a join over everybody; it is asked for the one event that is opened.
     """
-    return _page(snapshot.version, view.scope().query(), view.page, snapshot, view)
+    return _page(snapshot.key, view.scope().query(), view.page, snapshot, view)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _page(version: int, scope: str, page: int, _snapshot: Snapshot, _view: View) -> list[Row]:
+def _page(key: Key, scope: str, page: int, _snapshot: Snapshot, _view: View) -> list[Row]:
     counted = timeline(_snapshot, _view)
     return activity.page(_snapshot, _view, counted=counted, fields=activity.STORED_FIELDS).rows
 
 
 def event(snapshot: Snapshot, identifier: str, near: datetime | None) -> Row | None:
     """The event, or None; `near` is when it happened, where known, which saves looking through every day."""
-    return _event(snapshot.version, identifier, snapshot, near)
+    return _event(snapshot.key, identifier, snapshot, near)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _event(version: int, identifier: str, _snapshot: Snapshot, _near: datetime | None) -> Row | None:
+def _event(key: Key, identifier: str, _snapshot: Snapshot, _near: datetime | None) -> Row | None:
     return activity.event(_snapshot, identifier, near=_near)
 
 
 def neighbours(snapshot: Snapshot, row: Row) -> tuple[Mark | None, Mark | None]:
     """This person's event before and after."""
-    return _neighbours(snapshot.version, row["event_id"], snapshot, row)
+    return _neighbours(snapshot.key, row["event_id"], snapshot, row)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _neighbours(version: int, identifier: str, _snapshot: Snapshot, _row: Row) -> tuple[Mark | None, Mark | None]:
+def _neighbours(key: Key, identifier: str, _snapshot: Snapshot, _row: Row) -> tuple[Mark | None, Mark | None]:
     return activity.neighbours(_snapshot, _row)
 
 
 def glance(snapshot: Snapshot, view: View) -> Glance:
-    return _glance(snapshot.version, view.scope().query(), snapshot, view)
+    return _glance(snapshot.key, view.scope().query(), snapshot, view)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _glance(version: int, scope: str, _snapshot: Snapshot, _view: View) -> Glance:
+def _glance(key: Key, scope: str, _snapshot: Snapshot, _view: View) -> Glance:
     return facets.glance(_snapshot, _view, counted=timeline(_snapshot, _view))
 
 
 def values(snapshot: Snapshot, view: View, field: str, limit: int) -> tuple[Facet, ...]:
     """The most frequent values of a field in the view, with their counts."""
-    return _values(snapshot.version, view.scope().query(), (field,), limit, snapshot, view)[field].top
+    return _values(snapshot.key, view.scope().query(), (field,), limit, snapshot, view)[field].top
 
 
 def proposed(snapshot: Snapshot, view: View) -> list[Suggestion]:
     """What the filter bar proposes: the top values of the main fields, field by field."""
-    found = _values(snapshot.version, view.scope().query(), _PROPOSED, _OF_EACH, snapshot, view)
+    found = _values(snapshot.key, view.scope().query(), _PROPOSED, _OF_EACH, snapshot, view)
     return [
         Suggestion(name, item.value, item.count)
         for name, counted in found.items()
@@ -106,55 +106,55 @@ def proposed(snapshot: Snapshot, view: View) -> list[Suggestion]:
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _values(
-    version: int, scope: str, fields: tuple[str, ...], limit: int, _snapshot: Snapshot, _view: View
+    key: Key, scope: str, fields: tuple[str, ...], limit: int, _snapshot: Snapshot, _view: View
 ) -> dict[str, Facets]:
     return facets.facets(_snapshot, _view, fields, limit)
 
 
 def found(snapshot: Snapshot, view: View, text: str) -> list[Suggestion]:
     """The values in the view that contain what was typed."""
-    return _found(snapshot.version, view.scope().query(), text, snapshot, view)
+    return _found(snapshot.key, view.scope().query(), text, snapshot, view)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _found(version: int, scope: str, text: str, _snapshot: Snapshot, _view: View) -> list[Suggestion]:
+def _found(key: Key, scope: str, text: str, _snapshot: Snapshot, _view: View) -> list[Suggestion]:
     return facets.suggestions(_snapshot, _view, text, limit=_FOUND)
 
 
 def anything(snapshot: Snapshot) -> bool:
     """Whether the lake holds any event at all."""
-    return _anything(snapshot.version, snapshot)
+    return _anything(snapshot.key, snapshot)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _anything(version: int, _snapshot: Snapshot) -> bool:
+def _anything(key: Key, _snapshot: Snapshot) -> bool:
     return bool(_snapshot.fetch(_snapshot.events.event_id.as_table().limit(1)).num_rows)
 
 
 def most_active(snapshot: Snapshot, view: View) -> list[Found]:
     """The customers with the most events in the view."""
-    return _most_active(snapshot.version, view.scope().query(), snapshot, view)
+    return _most_active(snapshot.key, view.scope().query(), snapshot, view)
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def _most_active(version: int, scope: str, _snapshot: Snapshot, _view: View) -> list[Found]:
+def _most_active(key: Key, scope: str, _snapshot: Snapshot, _view: View) -> list[Found]:
     return customers.most_active(_snapshot, _view)
 
 
 def people(snapshot: Snapshot, text: str) -> list[Found]:
     """The people whose id, name or email contains the text; one more than `PEOPLE` says that there are more."""
-    return _people(snapshot.version, text, snapshot)
+    return _people(snapshot.key, text, snapshot)
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def _people(version: int, text: str, _snapshot: Snapshot) -> list[Found]:
+def _people(key: Key, text: str, _snapshot: Snapshot) -> list[Found]:
     return customers.search(_snapshot, text, limit=PEOPLE + 1)
 
 
 def profile(snapshot: Snapshot, person: str) -> Profile | None:
-    return _profile(snapshot.version, person, snapshot)
+    return _profile(snapshot.key, person, snapshot)
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def _profile(version: int, person: str, _snapshot: Snapshot) -> Profile | None:
+def _profile(key: Key, person: str, _snapshot: Snapshot) -> Profile | None:
     return customers.profile(_snapshot, person)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.parts import answers, words
 from pages.parts.component import mount
+from pages.parts.notice import explained
 from pages.parts.serving import clock, newest, product
 from pipeline.errors import ActivityError
 from pipeline.event import Op
@@ -25,8 +26,9 @@ _LONG = 90  # seconds an event may take to show before we say where to look
 @st.fragment(run_every=_EVERY)
 def draw_arrival(id: str | None) -> None:
     """Looks again every second or so, for it is watched while somebody reloads their page in another window."""
-    key = next((key for key in product().state.keys.all() if key.id == id), None)
-    mount("arrival", key="arrival", data=_told(key))
+    with explained("arrival_problem"):
+        key = next((key for key in product().state.keys.all() if key.id == id), None)
+        mount("arrival", key="arrival", data=_told(key))
 
 
 def _told(key: WriteKey | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.parts import address, answers, words
 from pages.parts.serving import Moment
 from pipeline.errors import QuestionError
-from pipeline.event import FIELD, FIELDS, WITHOUT_VALUE, Op
+from pipeline.event import FIELD, WITHOUT_VALUE, Op
 from pipeline.questions.filters import Filter, metadata_field, operators
 from pipeline.questions.ranges import Days
 from pipeline.questions.view import View
@@ -27,7 +27,7 @@ def filter_builder(view: View, moment: Moment, go: Callable[[View], None]) -> No
     if not popover.open:
         return
     with popover:
-        names = [field.name for field in FIELDS if field.ops]
+        names = [field.name for field in moment.fields]
         field = st.selectbox(
             "Field", [names[0], _DATE, *names[1:], _METADATA], key=_FIELD, format_func=_field_label, on_change=_forget
         )
@@ -70,7 +70,7 @@ def _condition_part(view: View, moment: Moment, field: str, go: Callable[[View],
     def apply() -> None:
         try:
             values = () if op in WITHOUT_VALUE else (str(st.session_state[_VALUE]).strip(),)
-            go(address.narrowed(view, Filter(target, op, values)))
+            go(moment.answerable(address.narrowed(view, Filter(target, op, values))))
         except QuestionError as error:
             st.session_state[_PROBLEM] = str(error)
         else:

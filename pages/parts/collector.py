@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from pages.parts.access import is_loopback
+from pages.parts.access.loopback import is_loopback
 from pages.parts.serving import product
 
 

@@ -18,9 +18,17 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from pages.parts import answers as events
+from pages.parts.access.gate import person_of
+from pages.parts.access.identity import NotAdmitted, Person
+from pages.parts.access.links import signed, unsigned
+from pages.parts.access.session import person
+from pages.parts.deeds import note, told
 from pages.parts.funnels import answers
 from pages.parts.funnels.address import Behind, behind_of, canonical, listed, parse, pinned
-from pages.parts.serving import clock, product
+from pages.parts.installed import installation
+from pages.parts.serving import clock, snapshot_for
+from pages.parts.unexpected import said
 from pages.parts.words import first_and_last
 from pipeline.errors import ActivityError, LakeError, QuestionError, SnapshotGone
 from pipeline.lake import Snapshot
@@ -45,14 +53,18 @@ PREPARED = ("parquet", "xlsx")  # written whole before they can be sent
 
 
 def path(view: View, snapshot: Snapshot, suffix: str) -> str:
-    """The address of the view's file, pinned to the snapshot that the page shows."""
-    return f"export/events.{suffix}?{view.scope().with_(as_of=snapshot.version).query()}"
+    """The address of the view's file, pinned to the snapshot that the page shows, for whoever looks at the page."""
+    return signed(f"export/events.{suffix}?{_pinned(view, snapshot)}", person())
 
 
 def preparation(view: View, snapshot: Snapshot, suffix: str) -> str | None:
     """Where to ask for that file when it takes preparing, with progress; None when it streams."""
-    asked = path(view, snapshot, suffix).partition("?")[2]
-    return f"export/prepare/{suffix}?{asked}" if suffix in PREPARED else None
+    address = f"export/prepare/{suffix}?{_pinned(view, snapshot)}"
+    return signed(address, person()) if suffix in PREPARED else None
+
+
+def _pinned(view: View, snapshot: Snapshot) -> str:
+    return view.scope().with_(as_of=snapshot.version).query()
 
 
 def file_name(view: View, suffix: str) -> str:
@@ -67,7 +79,7 @@ async def serve(request: Request) -> Response:
     if suffix not in TYPES:
         return PlainTextResponse(f"There is no format {suffix!r}: use csv, parquet or xlsx.\n", status_code=404)
     try:
-        view, snapshot = await run_in_threadpool(asked, request.url.query)
+        view, snapshot = await run_in_threadpool(_asked_noted, request, suffix)
         name = file_name(view, suffix)
         headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store", **AS_IS}
         if suffix == "csv":
@@ -76,15 +88,28 @@ async def serve(request: Request) -> Response:
             return StreamingResponse(streamed(first, chunks), media_type=TYPES[suffix], headers=headers)
         spooled = await run_in_threadpool(_spooled, snapshot, view, suffix)
     except ActivityError as error:
-        return PlainTextResponse(f"{error}\n", status_code=status(error))
+        return PlainTextResponse(f"{said(error)}\n", status_code=status(error))
     return FileResponse(spooled, media_type=TYPES[suffix], headers=headers, background=BackgroundTask(spooled.unlink))
 
 
-def asked(query: str) -> tuple[View, Snapshot]:
-    """The view that an address asks for, and the snapshot it is pinned to, else the current one."""
-    installation = product()
-    view = View.parse(query, now=clock(), zone=installation.settings.zone)
-    return view, installation.lake.snapshot(view.as_of)
+def allowed(request: Request) -> str:
+    """The query of a request that comes from the one whom its link was made for. Raises `NotAdmitted`."""
+    return unsigned(request.url.path, request.url.query, person_of(request))
+
+
+def _asked_noted(request: Request, suffix: str) -> tuple[View, Snapshot]:
+    who = person_of(request)
+    view, snapshot = asked(allowed(request), who)
+    rows = events.count(snapshot, view)
+    note(who, "export", f"{suffix}: {told(view)}", rows=rows)
+    return view, snapshot
+
+
+def asked(query: str, who: Person) -> tuple[View, Snapshot]:
+    """The view that an address asks for, and the snapshot it is pinned to, else the current one, as that person may
+    see it."""
+    view = View.parse(query, now=clock(), zone=installation().settings.zone)
+    return view, snapshot_for(who, view.as_of)
 
 
 async def streamed(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -122,6 +147,8 @@ def write(snapshot: Snapshot, view: View, suffix: str, target: Path, progress: P
 
 def status(error: ActivityError) -> int:
     """The HTTP status that says the same as the error."""
+    if isinstance(error, NotAdmitted):
+        return 403
     if isinstance(error, QuestionError):
         return 400
     if isinstance(error, SnapshotGone):
@@ -132,7 +159,7 @@ def status(error: ActivityError) -> int:
 def people_path(funnel: Funnel, behind: Behind, version: int) -> str:
     """The address of the file of a funnel's people, pinned as the page is."""
     pairs = [("funnel", canonical(pinned(funnel))), ("as_of", str(version)), *listed(replace(behind, side=1, page=1))]
-    return f"export/people.csv?{urlencode(pairs, quote_via=quote, safe='')}"
+    return signed(f"export/people.csv?{urlencode(pairs, quote_via=quote, safe='')}", person())
 
 
 def people_name(behind: Behind) -> str:
@@ -142,26 +169,29 @@ def people_name(behind: Behind) -> str:
 async def serve_people(request: Request) -> Response:
     """Answer with everybody in a group of a funnel, the same people as the page counts and lists."""
     try:
-        chunks, name = await run_in_threadpool(_people_asked, request.url.query)
+        chunks, name = await run_in_threadpool(_people_asked, request)
     except ActivityError as error:
-        return PlainTextResponse(f"{error}\n", status_code=status(error))
+        return PlainTextResponse(f"{said(error)}\n", status_code=status(error))
     headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store", **AS_IS}
     return StreamingResponse(streamed(next(chunks), chunks), media_type=TYPES["csv"], headers=headers)
 
 
-def _people_asked(query: str) -> tuple[Iterator[bytes], str]:
+def _people_asked(request: Request) -> tuple[Iterator[bytes], str]:
     """The people that an address asks for, in pieces, and what their file is called. Raises `QuestionError`."""
-    given = dict(parse_qsl(query, keep_blank_values=True))
+    given = dict(parse_qsl(allowed(request), keep_blank_values=True))
     if unknown := given.keys() - {"funnel", "people", "of", "as_of"}:
         raise QuestionError(f"There is no parameter {min(unknown)!r}.", code="view.unknown_parameter")
     pinned_to = given.get("as_of", "")
     if not (pinned_to.isascii() and pinned_to.isdigit() and len(pinned_to) < 13):
         raise QuestionError("as_of is the number of a snapshot.", code="view.not_a_number")
-    funnel = parse(given.get("funnel", ""), clock(), product().settings.zone)
+    funnel = parse(given.get("funnel", ""), clock(), installation().settings.zone)
     behind = behind_of(funnel, given.get("people", ""), given.get("of"))
-    snapshot = product().lake.snapshot(int(pinned_to))
+    snapshot = snapshot_for(person_of(request), int(pinned_to))
     answer = answers.measured(snapshot, funnel).result().answer
-    return people_csv(answers.everybody(snapshot, answer, behind)), people_name(behind)
+    everybody = answers.everybody(snapshot, answer, behind)
+    about = f"people of a funnel, {behind.text()}: {told(funnel.view)}"
+    note(person_of(request), "export", about, rows=everybody.num_rows)
+    return people_csv(everybody), people_name(behind)
 
 
 ROUTES = [

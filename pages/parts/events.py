@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -45,10 +45,10 @@ _HIDDEN = {"properties", "country_code"}  # the metadata tree, and the flag
 _LABELS = {"customer_id": "ID"}
 
 
-def schema() -> list[dict[str, Any]]:
-    """The inspector's sections, derived from the declaration of an event."""
+def schema(offered: Collection[Field]) -> list[dict[str, Any]]:
+    """The inspector's sections, derived from the declaration of an event; `offered` are the fields to filter by."""
     return [
-        {"title": title, "folded": folded, "fields": [_described(field) for field in _fields(group)]}
+        {"title": title, "folded": folded, "fields": [_described(field, field in offered) for field in _fields(group)]}
         for title, group, folded in _SECTIONS
     ]
 
@@ -59,11 +59,11 @@ def _fields(group: Group) -> Iterable[Field]:
     return sorted(shown, key=lambda field: _FIRST.index(field.name) if field.name in _FIRST else len(_FIRST))
 
 
-def _described(field: Field) -> dict[str, Any]:
+def _described(field: Field, offered: bool) -> dict[str, Any]:
     return {
         "name": field.name,
         "label": _LABELS.get(field.name, field.label),
-        "filterable": bool(field.ops),
+        "filterable": offered,
         "optional": field.name not in _ALWAYS,
         "link": field.name in _LINKS,
         "mono": field.name in _MONO,

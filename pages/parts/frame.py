@@ -1,4 +1,4 @@
-"""The frame around every page: style, freshness mark, title."""
+"""The frame around every page: style, who is looking, freshness mark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts import words
+from pages.parts.access.identity import NotAdmitted
+from pages.parts.access.session import person
+from pages.parts.access.signin import draw_person, draw_sign_in
 from pages.parts.component import ASSETS
+from pages.parts.deeds import note_sign_in
 from pages.parts.notice import notice
 from pages.parts.serving import clock, product
 from pipeline.errors import ActivityError
@@ -19,13 +23,35 @@ _REFRESH = 5.0  # seconds between two looks at how fresh the data is
 
 
 def open_frame() -> None:
-    """Style, logo, freshness mark and the banner over old data; called once a run, before the page."""
+    """Style, logo, who is looking, freshness mark and the banner over old data; called once a run, before the page.
+
+    For who may not be here, the way in, and the run ends.
+    """
     st.logo(str(ASSETS / "logo.svg"), size="medium")
     with st.container(key="freshness"):
         # The empty element keeps the style on the page: a style alone is put where dialogs go, and leaves with one.
         st.html(f"<style>{(ASSETS / 'app.css').read_text()}</style><b></b>")
-        freshness_mark()
+        refused = _refused()
+        if refused is None:
+            freshness_mark()
+            who = person()
+            note_sign_in(who)
+            draw_person(who)
+    if refused is not None:
+        draw_sign_in(refused)
+        st.stop()
     stale_banner()
+
+
+def _refused() -> NotAdmitted | None:
+    """Why whoever looks may not; settings that cannot be understood let nobody in."""
+    try:
+        person()
+    except NotAdmitted as error:
+        return error
+    except ActivityError as error:
+        return NotAdmitted(str(error), signed_in=True)
+    return None
 
 
 @st.fragment(run_every=_REFRESH)
@@ -33,6 +59,8 @@ def freshness_mark() -> None:
     try:
         installation = product()
         fresh = installation.state.freshness(clock(), installation.settings.late_after)
+    except NotAdmitted:
+        st.rerun()  # what the page still shows is not for this reader any more
     except ActivityError:
         st.html(_mark("down", "No data"))
         return

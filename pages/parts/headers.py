@@ -55,6 +55,7 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 )
 HSTS = "max-age=31536000"
 # Figures of the process, files from readers, driving a page without a browser: nobody needs them here.
+_FILES = "/export/"
 CLOSED = ("/_stcore/metrics", "/_stcore/upload_file", "/_stcore/agent")
 
 
@@ -74,11 +75,20 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if _FILES in scope["path"]:
+                    headers.setdefault("cache-control", "no-store")  # what is said instead of a file, too
                 if scope["scheme"] == "https":
                     headers.setdefault("strict-transport-security", HSTS)
+                    message["headers"] = [_by_tls_only(*pair) for pair in message["headers"]]
             await send(message)
 
         # By their last part as well: Streamlit also answers `/funnels/_stcore/…`.
         closed = any(f"{route}/" in f"{scope['path']}/" for route in CLOSED)
         app: ASGIApp = PlainTextResponse("Not found.\n", status_code=404) if closed else self._app
         await app(scope, receive, with_headers)
+
+
+def _by_tls_only(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A cookie that no browser sends without TLS: Streamlit's do not say so themselves."""
+    plain = name.lower() == b"set-cookie" and b"; secure" not in value.lower()
+    return name, value + b"; Secure" if plain else value

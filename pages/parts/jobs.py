@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pages.parts.unexpected import said
 from pipeline.errors import ActivityError
 from pipeline.questions.export import Progress
 
@@ -37,13 +38,14 @@ class _Stopped(Exception):
 class Job:
     """A file in the making: `rows` of `total` are written; `ready` once it can be fetched, or `problem` says why not.
 
-    `name` and `media_type` are what it will be sent as.
+    `name` and `media_type` are what it will be sent as; `owner` is whom it is made for.
     """
 
     path: Path
     name: str
     media_type: str
     total: int
+    owner: str = ""
     rows: int = 0
     ready: bool = False
     problem: str = ""
@@ -61,10 +63,10 @@ class Jobs:
         self._folder = Path(tempfile.mkdtemp(prefix="activity-exports-"))
         self.close = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
-    def start(self, make: Make, *, name: str, media_type: str, total: int) -> str:
+    def start(self, make: Make, *, name: str, media_type: str, total: int, owner: str = "") -> str:
         """Begin to make a file; the answer names it. Raises `Busy`."""
         identifier = secrets.token_urlsafe(16)
-        job = Job(self._folder / identifier, name, media_type, total)
+        job = Job(self._folder / identifier, name, media_type, total, owner)
         with self._lock:
             self._forget()
             if len(self._jobs) >= self._at_once:
@@ -77,13 +79,14 @@ class Jobs:
         threading.Thread(target=self._make, args=(job, make), daemon=True, name="export").start()
         return identifier
 
-    def look(self, identifier: str) -> Job | None:
-        """How far a file is; None when it was never asked for, or fetched, cancelled or forgotten since."""
+    def look(self, identifier: str, owner: str = "") -> Job | None:
+        """How far a file is; None when that `owner` never asked for it, or it was fetched, cancelled or forgotten."""
         with self._lock:
             self._forget()
             job = self._jobs.get(identifier)
-            if job is not None:
-                job.looked_at = time.monotonic()
+            if job is None or job.owner != owner:
+                return None
+            job.looked_at = time.monotonic()
             return job
 
     def drop(self, identifier: str) -> None:
@@ -104,11 +107,8 @@ class Jobs:
             job.ready = True
         except _Stopped:
             job.stopped = True
-        except ActivityError as error:
-            job.problem = str(error)
-        except Exception:
-            job.problem = "The file could not be made; the dashboard's log says why."
-            raise
+        except Exception as error:
+            job.problem = said(error)
         finally:
             if job.stopped:
                 job.path.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from pages.parts.component import Action, mount
 from pages.parts.notice import notice, waiting_for_data
 from pages.parts.raw import raw_line
 from pages.parts.serving import Moment
+from pages.parts.unexpected import said
 from pipeline.errors import ActivityError
 from pipeline.questions.activity import ROWS
 from pipeline.questions.view import View
@@ -43,7 +44,7 @@ def actor(view: View, now: Moment, go: Go) -> Act:
                 case {"do": "step", "to": "previous" | "next" as to} if view.event is not None:
                     step(view, now, to, go)
                 case _:
-                    go(address.after(view, action))
+                    go(now.answerable(address.after(view, action)))
         except ActivityError as error:
             refuse(error)
 
@@ -52,7 +53,7 @@ def actor(view: View, now: Moment, go: Go) -> Act:
 
 def refuse(error: ActivityError) -> None:
     """Keep why the reader's action could not be done, until `refused` says it."""
-    st.session_state[_REFUSED] = str(error)
+    st.session_state[_REFUSED] = said(error)
 
 
 def refused() -> None:
@@ -159,15 +160,15 @@ def draw_panel(
     """The open event, else the `summary`: by default the view at a glance."""
     if view.event is None:
         facts = summary() if summary else panel.summary(answers.glance(now.snapshot, view), view, now)
-        panel.panel(view, height=height, act=act, summary=facts)
+        panel.panel(view, now, height=height, act=act, summary=facts)
         return
     row = opened_row(view, now)
     if row is None:
         text = "No event has this id in the data shown. It may be newer than this view, or past its retention."
-        panel.panel(view, height=height, act=act, missing=text)
+        panel.panel(view, now, height=height, act=act, missing=text)
         return
     raw = raw_line(row, now.snapshot) if st.session_state.get(_RAW) == view.event else None
-    panel.panel(view, height=height, act=act, opened=panel.Opened(row, raw, st.session_state.get(_EDGE)))
+    panel.panel(view, now, height=height, act=act, opened=panel.Opened(row, raw, st.session_state.get(_EDGE)))
 
 
 def opened_row(view: View, now: Moment) -> answers.Row | None:

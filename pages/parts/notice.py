@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import streamlit as st
+
+from pages.parts.access.identity import NotAdmitted
 from pages.parts.component import Action, mount
-from pipeline.errors import ActivityError, QuestionError, SettingsError
+from pages.parts.unexpected import said
+from pipeline.errors import QuestionError, SettingsError
 
 Tone = Literal["error", "late", "empty"]
 Way = dict[str, Any]
@@ -33,15 +37,26 @@ def notice(
 
 @contextmanager
 def explained(key: str) -> Iterator[None]:
-    """Whatever says no inside becomes a message on the page instead of a traceback."""
+    """Whatever says no inside becomes a message on the page instead of a traceback.
+
+    Who may not be here any more is shown nothing that was there: the whole page is run again, and says so.
+    """
     try:
         yield
+    except NotAdmitted:
+        st.rerun()
     except QuestionError as error:
         notice(str(error), key=key, tone="error", title="This address cannot be shown", ways=[RESET], big=True)
     except SettingsError as error:
         notice(str(error), key=key, tone="error", title="The settings need attention", ways=[AGAIN], big=True)
-    except ActivityError as error:
-        notice(str(error), key=key, tone="error", title="The data cannot be read now", ways=[AGAIN], big=True)
+    except Exception as error:
+        notice(said(error), key=key, tone="error", title="The data cannot be read now", ways=[AGAIN], big=True)
+
+
+def explain(error: Exception) -> bool:
+    """What a page says where `explained` is not around it, such as in a callback; Streamlit says nothing then."""
+    notice(said(error), key="unexpected", tone="error", ways=[AGAIN])
+    return True
 
 
 def waiting_for_data(key: str) -> None:

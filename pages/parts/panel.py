@@ -38,6 +38,7 @@ class Opened:
 
 def panel(
     view: View,
+    now: Moment,
     *,
     height: str,
     act: Callable[[Action], None],
@@ -51,7 +52,7 @@ def panel(
         "view": view.scope().query(),
         "profile": "customers",
         "crm": product().settings.customer_url or "",
-        "schema": events.schema(),
+        "schema": events.schema(now.fields),
         "event": events.record(opened.row, view, whole=True) if opened else None,
         "edge": opened.edge if opened else None,
         "raw": opened.raw if opened else None,

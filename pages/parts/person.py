@@ -18,8 +18,9 @@ _RULE = (
 _SHOWN = 6  # places and devices listed
 
 
-def title(profile: Profile) -> str:
-    return profile.name or profile.email or profile.customer_id or "Anonymous visitor"
+def title(profile: Profile, *, masked: bool) -> str:
+    known = None if masked else profile.name or profile.email
+    return known or profile.customer_id or "Anonymous visitor"
 
 
 def figures(profile: Profile, zone: ZoneInfo) -> None:

@@ -18,7 +18,11 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from pages.parts import download
-from pages.parts.jobs import Busy, Jobs
+from pages.parts.access.gate import person_of
+from pages.parts.access.identity import Person
+from pages.parts.deeds import note, told
+from pages.parts.jobs import Busy, Job, Jobs
+from pages.parts.unexpected import said
 from pipeline.errors import ActivityError
 from pipeline.questions import activity
 
@@ -49,26 +53,40 @@ async def start(request: Request) -> Response:
     if _from_elsewhere(request):
         return PlainTextResponse("Only this dashboard's own pages may ask for files.\n", status_code=403)
     try:
-        identifier = await run_in_threadpool(_start, suffix, request.url.query)
+        identifier = await run_in_threadpool(_start, suffix, download.allowed(request), person_of(request))
     except Busy as error:
         return PlainTextResponse(f"{error}\n", status_code=429)
     except ActivityError as error:
-        return PlainTextResponse(f"{error}\n", status_code=download.status(error))
+        return PlainTextResponse(f"{said(error)}\n", status_code=download.status(error))
     return JSONResponse({"id": identifier}, status_code=202, headers=_NO_STORE)
 
 
-def _start(suffix: str, query: str) -> str:
-    view, snapshot = download.asked(query)
-    return jobs().start(
+def _start(suffix: str, query: str, person: Person) -> str:
+    view, snapshot = download.asked(query, person)
+    total = activity.count(snapshot, view)
+    started = jobs().start(
         partial(download.write, snapshot, view, suffix),
         name=download.file_name(view, suffix),
         media_type=download.TYPES[suffix],
-        total=activity.count(snapshot, view),
+        total=total,
+        owner=_owner(person),
     )
+    note(person, "export", f"{suffix}: {told(view)}", rows=total)
+    return started
+
+
+def _owner(person: Person) -> str:
+    """Whose file it is: of one sign-in, and of what it may see; after a change of roles it is nobody's."""
+    return f"{person.role.name} {person.session}"
+
+
+def _job(request: Request) -> Job | None:
+    """The file asked about, for whoever asked for it."""
+    return jobs().look(request.path_params["id"], _owner(person_of(request)))
 
 
 async def look(request: Request) -> Response:
-    job = jobs().look(request.path_params["id"])
+    job = _job(request)
     if job is None:
         return PlainTextResponse(_GONE, status_code=410)
     told = {"rows": job.rows, "total": job.total, "ready": job.ready, "problem": job.problem}
@@ -76,19 +94,19 @@ async def look(request: Request) -> Response:
 
 
 async def fetch(request: Request) -> Response:
-    identifier = request.path_params["id"]
-    job = jobs().look(identifier)
+    job = _job(request)
     if job is None or not job.ready:
         return PlainTextResponse(_GONE, status_code=410)
     headers = {"content-disposition": f'attachment; filename="{job.name}"', **_NO_STORE, **download.AS_IS}
-    after = BackgroundTask(jobs().drop, identifier)
+    after = BackgroundTask(jobs().drop, request.path_params["id"])
     return FileResponse(job.path, media_type=job.media_type, headers=headers, background=after)
 
 
 async def cancel(request: Request) -> Response:
     if _from_elsewhere(request):
         return PlainTextResponse("Only this dashboard's own pages may cancel files.\n", status_code=403)
-    jobs().drop(request.path_params["id"])
+    if _job(request) is not None:
+        jobs().drop(request.path_params["id"])
     return Response(status_code=204)
 
 

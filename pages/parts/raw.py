@@ -6,6 +6,7 @@ from typing import Any
 
 from pages.parts.answers import Row
 from pages.parts.serving import product
+from pages.parts.unexpected import said
 from pipeline.errors import ActivityError
 from pipeline.lake import Snapshot
 from pipeline.raw import raw_line as read_again
@@ -17,5 +18,5 @@ def raw_line(row: Row, snapshot: Snapshot) -> dict[str, Any]:
     try:
         line = read_again(product().settings, snapshot, row["object_key"], int(row["line"]))
     except ActivityError as error:
-        return shown | {"note": str(error)}
+        return shown | {"note": said(error)}
     return shown | {"text": line.decode("utf-8", errors="replace")}

@@ -10,7 +10,6 @@ import streamlit as st
 from pages.parts import answers, download, words
 from pages.parts.component import Action, mount
 from pages.parts.serving import Moment
-from pipeline.event import FIELDS
 from pipeline.questions.facets import Suggestion
 from pipeline.questions.ranges import PRESETS, Days, Preset
 from pipeline.questions.view import View
@@ -71,7 +70,7 @@ def filter_bar(view: View, moment: Moment, act: Callable[[Action], None], *, wit
         "scope": "In this view" if everything == within or not view.filters else "In these days, without filters",
         "typed": typed,
         "found": listed(answers.found(moment.snapshot, within or view, typed)) if typed else [],
-        "fields": [{"name": f.name, "label": f.label, "ops": list(f.ops)} for f in FIELDS if f.ops],
+        "fields": [{"name": f.name, "label": f.label, "ops": list(f.ops)} for f in moment.fields],
     }
     mount("filterbar", key="filterbar", data=data, scripts=("filters.js",), on_action=acted)
 
@@ -98,6 +97,8 @@ def share(view: View, moment: Moment, total: int, link: str = "") -> None:
         for suffix, (label, note) in download.FORMATS.items()
     ]
     promise = f"Every event of this view, not just this page: {rows}, {words.dates(view)}."
+    if moment.snapshot.masked:
+        promise += " Names, emails and IP addresses are hidden in it, as they are here."
     link = link or view.pinned(moment.snapshot.version).query()
     mount(
         "share", key="share", width="content", data={"rows": rows, "promise": promise, "formats": formats, "link": link}

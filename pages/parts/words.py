@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -50,10 +51,12 @@ def label(field: str) -> str:
     return key if key is not None else FIELD[field].label
 
 
-def phrase(condition: Filter) -> str:
-    """`Country is France or Spain`."""
+def phrase(condition: Filter, values: Sequence[str] | None = None) -> str:
+    """`Country is France or Spain`; with other `values` than its own, where these are not to be read."""
     words = f"{label(condition.field)} {OPERATOR_WORDS[condition.op]}"
-    return words if condition.op in WITHOUT_VALUE else f"{words} {' or '.join(condition.values)}"
+    if condition.op in WITHOUT_VALUE:
+        return words
+    return f"{words} {' or '.join(condition.values if values is None else values)}"
 
 
 def zone_name(zone: ZoneInfo, at: datetime) -> str:

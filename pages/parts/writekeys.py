@@ -14,8 +14,11 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import words
+from pages.parts.access.roles import Role
+from pages.parts.access.session import may, person
 from pages.parts.collector import demo_sources
 from pages.parts.component import Action, mount
+from pages.parts.deeds import note
 from pages.parts.notice import notice
 from pages.parts.serving import clock, product
 from pipeline.errors import ActivityError
@@ -57,6 +60,7 @@ def draw_keys(keys: tuple[WriteKey, ...], current: WriteKey | None, again: Calla
         "text": secret_of(current),
         "told_once": bool(current and current.kind == "server" and secret_of(current)),
         "making": _NEW in st.query_params,
+        "may": may(Role.OWNER),
     }
 
     def acted(action: Action) -> None:
@@ -117,12 +121,17 @@ def _revoke(key: WriteKey) -> None:
 
 
 def _end(key: WriteKey) -> None:
+    person().must_be(Role.OWNER)
     product().state.keys.revoke(key.id, clock())
+    note(person(), "key revoked", f"{key.id}, a {key.kind} key of {key.source}")
     st.query_params.from_dict({})
 
 
 def draw_form(first: bool) -> None:
     """Make a key. What cannot be one is said below, in the words of the rule."""
+    if not may(Role.OWNER):
+        notice("Only owners make keys. Ask one of them for a key.", key="no_form")
+        return
     label = st.segmented_control(
         "What sends the events?", list(_KINDS), default="Web pages", key=_KIND, required=True, help=_KIND_HELP
     )
@@ -155,6 +164,7 @@ _ORIGINS_HELP = "Only pages of these addresses may send with the key; several wi
 
 
 def _make(kind: Kind) -> None:
+    person().must_be(Role.OWNER)
     name = st.session_state[_NAME].strip()
     source = st.session_state[_SOURCE].strip() or slug(name)
     origins = st.session_state.get(_ORIGINS, "").replace(",", " ").split() if kind == "browser" else []
@@ -165,6 +175,7 @@ def _make(kind: Kind) -> None:
     except ActivityError as error:
         st.session_state[_REFUSED] = str(error)
         return
+    note(person(), "key made", f"{made.key.id}, a {kind} key of {source}")
     if kind == "server":
         st.session_state[_SECRET] = {made.key.id: made.text}
     st.query_params.from_dict({_KEY: made.key.id})

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.parts import address, answers, listing, panel, person, words
 from pages.parts.component import mount
+from pages.parts.erasing import draw_erase
 from pages.parts.figures import Column, table
 from pages.parts.notice import explained, notice
 from pages.parts.serving import Moment, moment, product
@@ -65,15 +66,21 @@ def draw_search(now: Moment) -> None:
     st.text_input(
         "Find a customer",
         key=_SEARCH,
-        placeholder="Find a customer by ID, email or name",
+        placeholder=f"Find a customer by {_looked_at(now)}",
         icon=":material/search:",
         label_visibility="collapsed",
         on_change=searched,
     )
 
 
+def _looked_at(now: Moment) -> str:
+    return "ID" if now.snapshot.masked else "ID, email or name"
+
+
 def draw_found(now: Moment, text: str) -> None:
-    empty = f"Nobody’s ID, name or email contains “{text}”. Part of it is enough, whatever the case."
+    empty = f"Nobody’s {_looked_at(now)} contains “{text}”. Part of it is enough, whatever the case."
+    if now.snapshot.masked:
+        empty += " Names and emails are hidden from you, so nobody is found by them."
     found = answers.people(now.snapshot, text)
     shown = found[: answers.PEOPLE]
     said = f"{words.counted(len(shown), 'person', 'people')} found"
@@ -198,15 +205,16 @@ def draw_header(profile: Profile, view: View, now: Moment, total: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="who"):
         crm = product().settings.customer_url or ""
         data = {
-            "title": person.title(profile),
+            "title": person.title(profile, masked=now.snapshot.masked),
             "customer_id": profile.customer_id,
             "person": profile.person,
-            "email": profile.email,
+            "email": None if now.snapshot.masked else profile.email,
             "crm": crm,
         }
         mount("who", key="who_card", data=data)
         pinned = narrowing(view, profile).pinned(now.snapshot.version).query()
         share(view, now, total, link=f"{urlencode(named(profile))}&{pinned}")
+        draw_erase(profile)
 
 
 page()

@@ -55,7 +55,7 @@ def draw(asked: Asked, now: Moment) -> None:
         address.write(asked.of(address.narrow(view, asked.funnel)))
 
     def change(funnel: Funnel) -> None:
-        address.write(asked.of(funnel))
+        address.write(asked.of(now.answerable_funnel(funnel)))
 
     if _WARM not in st.session_state:
         # The first questions of a session take longest: show where everything will be, then ask them.
@@ -67,7 +67,7 @@ def draw(asked: Asked, now: Moment) -> None:
     listing.refused()
     listing.gone(now)
     left, right = st.columns(_COLUMNS, gap="small")
-    kept = product().state.funnels.all()
+    kept = saved.shown(now)
     with left, st.container(border=True, key="funnel_builder"):
         saved.menu(asked.funnel, kept)
         builder(asked.funnel, now, change)

@@ -54,8 +54,9 @@ def draw_key(keys: tuple[WriteKey, ...], key: WriteKey | None) -> None:
 @st.fragment(run_every=_EVERY)
 def key_list() -> None:
     """The keys and what each has received, up to date; another choice concerns the whole page."""
-    keys = own_keys()
-    draw_keys(keys, chosen(keys), lambda: st.session_state.update({_AGAIN: True}))
+    with explained("keys_problem"):
+        keys = own_keys()
+        draw_keys(keys, chosen(keys), lambda: st.session_state.update({_AGAIN: True}))
     if st.session_state.pop(_AGAIN, False):
         st.rerun()
 

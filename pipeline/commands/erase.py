@@ -11,7 +11,7 @@ from pipeline.commands.printing import printable
 from pipeline.erasure import Erasure, erase
 from pipeline.lake import Lake
 from pipeline.settings import Settings
-from pipeline.state import State
+from pipeline.state import State, operator
 
 DESCRIPTION = """\
 Remove every trace of a customer, of the visitors linked to them included: from the lake, its
@@ -44,7 +44,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     else:
         with state.upkeep.running("erase", _now) as said:
             done = erase(settings, lake, state, args.customer, _now())
-            said(f"{done.rows['events']:,} events of {done.hash} removed")
+            said(done.told)
+        state.audit.note(operator(), "erase", f"the customer {done.hash}", _now(), rows=done.rows["events"])
     _print(done, args.dry_run)
     for place, why in done.objects.left:
         print(f"Left as it is: {printable(place)}: {printable(why)}", file=sys.stderr)

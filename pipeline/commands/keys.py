@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.settings import Settings
-from pipeline.state import Kind, State, WriteKey
+from pipeline.state import Kind, State, WriteKey, operator
 
 DESCRIPTION = """\
 Write keys say who may send events to the collector, and as which source.
@@ -56,7 +56,9 @@ def add_parser(subparsers: Any) -> None:
 
 def _make(args: argparse.Namespace, settings: Settings) -> int:
     kind: Kind = "server" if args.server else "browser"
-    made = _state(settings).keys.make(args.source, kind=kind, name=args.name, origins=args.origin, at=datetime.now(UTC))
+    state, now = _state(settings), datetime.now(UTC)
+    made = state.keys.make(args.source, kind=kind, name=args.name, origins=args.origin, at=now)
+    state.audit.note(operator(), "key made", f"{made.key.id}, a {kind} key of {args.source}", now)
     print(made.text)
     return 0
 
@@ -78,7 +80,9 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _revoke(args: argparse.Namespace, settings: Settings) -> int:
-    key = _state(settings).keys.revoke(args.id, datetime.now(UTC))
+    state, now = _state(settings), datetime.now(UTC)
+    key = state.keys.revoke(args.id, now)
+    state.audit.note(operator(), "key revoked", f"{key.id}, a {key.kind} key of {key.source}", now)
     print(f"{key.id} ({key.name}) is revoked: collectors refuse it within seconds.")
     return 0
 

@@ -12,7 +12,7 @@ from pipeline.lake import Lake
 from pipeline.questions import ledger
 from pipeline.recovery.replay import rejected_objects, replay
 from pipeline.settings import Settings
-from pipeline.state import State
+from pipeline.state import State, operator
 
 
 def add_parser(subparsers: Any) -> None:
@@ -39,6 +39,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         task = bar.add_task("Lines", total=total)
         done = replay(settings, lake, _now, args.reason, lambda lines: bar.update(task, completed=lines))
         said(" ".join(done.told()))
+    State(settings.data).audit.note(operator(), "replay", args.reason or "all that was rejected", _now())
     for sentence in done.told():
         print(sentence)
     return 0

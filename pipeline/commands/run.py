@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.demo.plan import Plan
 from pipeline.enrich import device_versions
+from pipeline.erasure import erase
 from pipeline.errors import ActivityError, LakeError
 from pipeline.lake import Lake, backup, maintain, retain
 from pipeline.recovery.replay import replay
@@ -87,6 +88,7 @@ class Scheduler:
             self._tell_enrichment(now)
             self._maintain(now)
             self._replay_asked()
+            self._erase_asked()
         except ActivityError as error:
             self.watch.problem("scheduler", str(error))
 
@@ -177,6 +179,18 @@ class Scheduler:
             except ActivityError as error:
                 self.watch.problem("replay", str(error))
             upkeep.answered("replay", reason)
+
+    def _erase_asked(self) -> None:
+        """Erase whom an owner asked for on their page. One that was killed is asked for still; one that failed, such as
+        for a reader that did not give way, is to be asked for again, as the Pipeline page says."""
+        upkeep = self.state.upkeep
+        for customer in upkeep.asked("erase"):
+            try:
+                with upkeep.running("erase", _now) as said:
+                    said(erase(self._settings, self._lake, self.state, customer, _now()).told)
+            except ActivityError as error:
+                self.watch.problem("erase", str(error))
+            upkeep.answered("erase", customer)
 
     def _back_up(self, now: datetime) -> None:
         """The day's backup of the catalog, before anything is let go of."""

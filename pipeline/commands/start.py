@@ -25,7 +25,7 @@ from pipeline.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = (sys.executable, "-m", "pipeline")
-HOST = "127.0.0.1"  # until access control exists, only this machine is answered
+HOST = "127.0.0.1"  # a proxy that speaks TLS stands in front where others may come in (SECURITY.md)
 
 
 def add_parser(subparsers: Any) -> None:

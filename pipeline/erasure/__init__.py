@@ -42,6 +42,13 @@ class Erasure:
     backups: int = 0
     files: int = 0
 
+    @property
+    def told(self) -> str:
+        """In a sentence, without naming them."""
+        said = f"{self.rows['events']:,} events of {self.hash} removed"
+        left = len(self.objects.left)
+        return f"{said}; {left:,} places were left as they are: python -m pipeline erase says why" if left else said
+
 
 def erase(
     settings: Settings,
@@ -83,6 +90,7 @@ def erase(
             result.rows = forget.remove(cursor, who, is_theirs, _versions(result.objects), now)
         result.files = forget.purge(lake, now, wait=wait)
         result.backups = _renew_backups(settings, now)
+        state.upkeep.answered("erase", customer)  # an owner who asked for it named them
         forget.overwrite(settings.data / "state.sqlite", wait=wait)
     return result
 

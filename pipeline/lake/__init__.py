@@ -17,10 +17,10 @@ from pipeline.lake.engine import Engine, is_whole, transaction
 from pipeline.lake.ledger import Entry, Identity, unsettled
 from pipeline.lake.lock import writer_lock
 from pipeline.lake.schema import is_current, migrate
-from pipeline.lake.snapshot import Snapshot
+from pipeline.lake.snapshot import Key, Snapshot
 from pipeline.settings import Settings
 
-__all__ = ["Batch", "Entry", "Lake", "Snapshot", "Transaction"]
+__all__ = ["Batch", "Entry", "Key", "Lake", "Snapshot", "Transaction"]
 
 _LATEST = """SELECT snapshot_id, snapshot_time::TIMESTAMPTZ FROM __ducklake_metadata_lake.ducklake_snapshot
              ORDER BY snapshot_id DESC LIMIT 1"""

@@ -62,11 +62,13 @@ class Engine:
         wait_until_replaced(self.folder)
         with translated():
             con = duckdb.connect(config=self._config)
-            _set_session(con)
+            # Before anything else, and for every cursor: the partition day, and every text of a time, follows it.
+            con.execute("SET GLOBAL TimeZone = 'UTC'")
             for name in ("ducklake", "sqlite_scanner"):
                 _load_extension(con, name)
             catalog, files = (_quoted(self.folder / name) for name in (CATALOG, "files"))
             con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
+            con.execute("SET lock_configuration = true")  # from here on no statement changes how it runs
             self._inode = self._catalog_inode()
             return con
 
@@ -82,10 +84,9 @@ class Engine:
                 raise damaged("it is gone")
             try:
                 cursor = (self._reopened() if self._is_replaced() else self._con).cursor()
-                _set_session(cursor)
+                cursor.execute("SELECT 1")
             except (duckdb.FatalException, duckdb.ConnectionException):
                 cursor = self._reopened().cursor()
-                _set_session(cursor)
             which = self._which
             try:
                 yield cursor
@@ -113,7 +114,7 @@ class Engine:
         if gone is not None:
             row = self._con.cursor().execute(_NEEDED, [gone[1]]).fetchone()
             if row != (0,):
-                raise damaged(f"the file {gone[1]} is gone", "A file of the lake is missing") from error
+                raise damaged(f"the file {Path(gone[1]).name} is gone", "A file of the lake is missing") from error
 
     def _check(self, which: tuple[int, int]) -> None:
         if which_lake(self.folder) != which:
@@ -183,11 +184,6 @@ def _unusable(how: str) -> LakeError:
 
 def _busy() -> LakeBusy:
     return LakeBusy("The lake's catalog is locked by another process.", hint="Try again in a moment.")
-
-
-def _set_session(con: duckdb.DuckDBPyConnection) -> None:
-    """Before anything else: the partition day, and every text of a time, follows the session's time zone."""
-    con.execute("SET TimeZone = 'UTC'")
 
 
 def _load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -266,4 +262,6 @@ def translated() -> Iterator[None]:
                 "The question needs more memory than allowed.",
                 hint="Raise ACTIVITY_MEMORY_LIMIT_MB or narrow the view.",
             ) from error
-        raise LakeError(f"The lake could not answer: {text.splitlines()[0] if text else error!r}") from error
+        raise LakeError(
+            f"The lake could not answer: {text.splitlines()[0] if text else error!r}", code="lake.unexplained"
+        ) from error

@@ -25,10 +25,12 @@ _IBIS_TYPE: dict[str, dt.DataType] = {
     "BLOB": dt.Binary(),
 }
 
+Key = tuple[int, bool]  # version, masked
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The lake at `version`, committed at `committed_at` (UTC). Compare and cache by `version`.
+    """The lake at `version`, committed at `committed_at` (UTC). Cache by `key`.
 
     The attributes are Ibis tables; nothing is read until `fetch` or `stream` is given an expression over them.
     """
@@ -38,39 +40,50 @@ class Snapshot:
     version: int
     committed_at: datetime
 
+    @property
+    def masked(self) -> bool:
+        """Whether personal data is hidden in it (`pipeline.questions.masking`)."""
+        return False
+
+    @property
+    def key(self) -> Key:
+        """What an answer is kept by: two snapshots with equal keys answer everything alike."""
+        return self.version, self.masked
+
     @cached_property
     def events(self) -> ir.Table:
-        return self._table("events")
+        return self.table("events")
 
     @cached_property
     def links(self) -> ir.Table:
-        return self._table("links")
+        return self.table("links")
 
     @cached_property
     def people(self) -> ir.Table:
-        return self._table("people")
+        return self.table("people")
 
     @cached_property
     def traits(self) -> ir.Table:
-        return self._table("traits")
+        return self.table("traits")
 
     @cached_property
     def objects(self) -> ir.Table:
-        return self._table("objects")
+        return self.table("objects")
 
     @cached_property
     def batches(self) -> ir.Table:
-        return self._table("batches")
+        return self.table("batches")
 
     @cached_property
     def rejected(self) -> ir.Table:
-        return self._table("rejected")
+        return self.table("rejected")
 
     @cached_property
     def removed(self) -> ir.Table:
-        return self._table("removed")
+        return self.table("removed")
 
-    def _table(self, name: str) -> ir.Table:
+    def table(self, name: str) -> ir.Table:
+        """A table of the lake by its name, read through what this snapshot lets be seen."""
         columns = TABLES[name]
         schema = ibis.schema({column: _IBIS_TYPE[kind] for column, kind in columns.items()})
         # Fixed names and a whole number: nothing of a user's is in this text.

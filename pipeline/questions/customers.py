@@ -120,12 +120,12 @@ class Profile:
 def search(snapshot: Snapshot, text: str, limit: int = 20) -> list[Found]:
     """People whose customer id, anonymous id, latest name or latest email contains `text`, whatever the case.
 
-    Whose id or email is `text` comes first, then whoever was seen last.
+    Whose id or email is `text` comes first, then whoever was seen last. In a masked snapshot only ids are looked at.
     """
     text = text.strip()
     if not text:
         return []
-    named = _named(snapshot, text)
+    named = [] if snapshot.masked else _named(snapshot, text)
     exact = [CUSTOMER + text, VISITOR + text, *(CUSTOMER + row["customer_id"] for row in named if row["exact"])]
     likely = _seen(snapshot, text, [row["customer_id"] for row in named], limit)
     found = _counted(snapshot, list(dict.fromkeys([*exact, *likely])))

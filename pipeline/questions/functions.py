@@ -25,6 +25,8 @@ _numbers = ibis.udf.scalar.builtin(
     lambda doc, shape: None, name="from_json_strict", signature=(("string", "string"), "array<int64>")
 )
 _hash = ibis.udf.scalar.builtin(lambda text: None, name="hash", signature=(("string",), "uint64"))
+_json = ibis.udf.scalar.builtin(lambda text: None, name="json", signature=(("string",), "string"))
+_sha256 = ibis.udf.scalar.builtin(lambda text: None, name="sha256", signature=(("string",), "string"))
 _epoch_us = ibis.udf.scalar.builtin(lambda at: None, name="epoch_us", signature=(("timestamp('UTC')",), "int64"))
 
 
@@ -70,6 +72,16 @@ def among_numbers(number: ir.IntegerValue, values: Collection[int]) -> ir.Boolea
 def hashed(text: ir.StringValue, salt: int) -> ir.IntegerValue:
     """A number for a text, or for null, which another text may share: ask again with another salt then."""
     return _hash(text if salt == 0 else ibis.literal(f"{salt} ") + text)
+
+
+def canonical_json(document: ir.StringValue) -> ir.StringValue:
+    """The same JSON without white space between its tokens, and no more escapes than it needs."""
+    return _json(document)
+
+
+def sha256(text: ir.StringValue) -> ir.StringValue:
+    """The hash of a text, as 64 hexadecimal digits."""
+    return _sha256(text)
 
 
 def _pointer(key: str) -> str:

@@ -20,6 +20,7 @@ from pipeline.questions.filters import Filter, field_type, metadata_key
 from pipeline.questions.functions import among, json_is_text, json_text
 from pipeline.questions.people import of_people, with_people
 from pipeline.questions.ranges import Bounds
+from pipeline.questions.refusing import refuse_filters
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.view import View
 
@@ -39,8 +40,13 @@ def matching(snapshot: Snapshot, view: View, fields: Iterable[str] = (), *, with
     return events.filter(condition(snapshot, events, view.filters)) if view.filters else events
 
 
-def condition(snapshot: Snapshot, events: ir.Table, filters: Iterable[Filter]) -> ir.BooleanValue:
-    """Whether an event passes all of `filters`; `events` has the fields they name. Null counts as no."""
+def condition(snapshot: Snapshot, events: ir.Table, filters: Sequence[Filter]) -> ir.BooleanValue:
+    """Whether an event passes all of `filters`; `events` has the fields they name. Null counts as no.
+
+    Raises `QuestionError` for one on a field that is hidden in `snapshot`.
+    """
+    if snapshot.masked:
+        refuse_filters(filters)
     return ibis.and_(*(_condition(snapshot, events, *group) for group in _grouped(filters)))
 
 

@@ -32,7 +32,7 @@ _Numbers = npt.NDArray[np.int64]
 class Timeline:
     """The non-empty buckets of a view, newest first: `buckets` (numbers since 1970) and `counts` (events in each).
 
-    `width` is in microseconds. Keep it with its (snapshot version, `view.scope()`) to page without counting again.
+    `width` is in microseconds. Keep it with its (snapshot `key`, `view.scope()`) to page without counting again.
     """
 
     width: int

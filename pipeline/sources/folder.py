@@ -80,6 +80,7 @@ class FolderSource:
             yield from self.everything(below)
 
     def fetch(self, ref: ObjectRef, *, max_inflated: int) -> BinaryIO:
+        _inside(ref)
         try:
             with open(self._root / ref.key, "rb") as file:
                 _unchanged(ref, file)
@@ -143,6 +144,12 @@ def _ref(root: Path, path: str, stat: os.stat_result) -> ObjectRef:
             f"The name of the file {os.fsencode(path)!r} is not UTF-8.", hint="Rename it.", code="source.file_name"
         ) from None
     return ObjectRef(_uri(root), key, _etag(stat), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
+
+
+def _inside(ref: ObjectRef) -> None:
+    """No listing gives another key, but a catalog that somebody has written to might."""
+    if Path(ref.key).is_absolute() or ".." in Path(ref.key).parts:
+        raise ObjectGone(f"The file {ref.key!r} lies outside of its source.")
 
 
 def _unchanged(ref: ObjectRef, file: BinaryIO) -> None:

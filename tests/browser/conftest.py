@@ -31,11 +31,9 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path, **settings: str) -> Iterator[Server]:
-    """A fresh dashboard process, as a user starts it; `settings` are environment variables."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+def serving(data: Path, port: int = 0, **settings: str) -> Iterator[Server]:
+    """A fresh dashboard process, as a user starts it; `settings` are environment variables. Port 0 is any free one."""
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     log = data / "server.log"
     with log.open("w") as output:
@@ -48,6 +46,12 @@ def serving(data: Path, **settings: str) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -305,7 +305,7 @@ def test_only_this_machine_is_answered(server: Server, name: str) -> None:
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(request, timeout=10)
         assert refused.value.code == 403
-        assert "no sign-in yet" in refused.value.read().decode()
+        assert "no sign-in set up" in refused.value.read().decode()
 
 
 @pytest.mark.parametrize(

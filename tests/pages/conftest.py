@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.parts.serving import product
+from pages.parts.installed import installation
+from tests.pages.anew import forget_installation
 from tests.pages.sample import make_sample
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,14 @@ class Page:
 Open = Callable[..., Page]
 
 
+@pytest.fixture(autouse=True)
+def _main_stays() -> Iterator[None]:
+    """Streamlit's test puts the page in the place of the program: processes that are forked later would run it."""
+    program = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = program
+
+
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
@@ -68,8 +77,7 @@ def open_page(sample: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
 
 def _opener(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     monkeypatch.setenv("ACTIVITY_DATA", str(folder))
-    product.cache_clear()
-    st.cache_data.clear()
+    forget_installation()
 
     def run(query: str = "", script: str = "app.py") -> Page:
         test = AppTest.from_file(str(ROOT / script), default_timeout=_PATIENCE)
@@ -80,9 +88,8 @@ def _opener(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         return Page(test)
 
     yield run
-    if product.cache_info().currsize:
-        product().lake.close()
-    product.cache_clear()
+    if installation.cache_info().currsize:
+        forget_installation()
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.pages.conftest import Open
+from pipeline.state import State
+from tests.pages.conftest import Open, Page
 from tests.pages.sample import COUNTRIES, HOSTILE_ID, ORDINARY, hostile_text
 
 SCRIPT = "pages/views/customer.py"
@@ -91,3 +93,22 @@ def test_an_empty_profile_offers_to_relax_its_filters_but_not_the_person(open_pa
     notice = open_page("customer=cus_004&f=path is /nowhere", SCRIPT).given("empty")
     assert [way["label"] for way in notice["ways"]] == ["Without “Path is /nowhere”"]
     assert notice["ways"][0]["count"] == f"{len(range(4, ORDINARY, 10))} events"
+
+
+def test_an_owner_erases_somebody_by_typing_their_id(open_page: Open, sample: Path) -> None:
+    state = State(sample)
+    page = open_page("customer=cus_004", SCRIPT).test
+    assert page.button(key="erase_now").disabled
+    page.text_input(key="erase_typed").input("cus_005").run()
+    assert page.button(key="erase_now").disabled
+    page.text_input(key="erase_typed").input("cus_004").run()
+    try:
+        page.button(key="erase_now").click().run()
+        assert state.upkeep.asked("erase") == ("cus_004",)
+        assert "To be erased" in Page(page).html()
+        [deed] = state.audit.last(1)
+        assert deed.act == "erase"
+        assert "cus_004" not in deed.about
+    finally:
+        state.upkeep.answered("erase", "cus_004")
+    assert not open_page("person=a%3Av_nobody", SCRIPT).test.button, "of whoever has no ID nothing is offered"

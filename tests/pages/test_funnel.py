@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
@@ -17,8 +16,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from starlette.applications import Starlette
-from starlette.types import Message
 
 from pages.parts import download
 from pages.parts.funnels import answers, chart, compare, edit, tables, wording
@@ -32,6 +29,7 @@ from pipeline.questions.filters import Filter
 from pipeline.questions.funnel import Funnel, measure
 from pipeline.questions.ranges import Days
 from pipeline.questions.view import View
+from tests.pages.asking import answer
 from tests.pages.conftest import ROOT, Open, Page, _opener
 from tests.pages.readers import REGISTERED, SUBSCRIBED, VIEWED, make_readers
 from tests.pages.sample import HOSTILE
@@ -78,19 +76,8 @@ def _file(page: Page) -> list[dict[str, str]]:
 
 def _get(address: str) -> tuple[int, str]:
     """What the routes of files answer."""
-    path, _, query = address.partition("?")
-    sent: list[Message] = []
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    async def receive() -> Message:
-        await asyncio.sleep(60)  # the reader stays
-        return {"type": "http.disconnect"}
-
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": []}
-    asyncio.run(Starlette(routes=download.ROUTES)(scope, receive, send))
-    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:]).decode()
+    found = answer(download.ROUTES, address)
+    return found.status, found.text
 
 
 def test_the_figures_are_the_readers(open_funnel: Open) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from starlette.applications import Starlette
-from starlette.types import Message
 from streamlit.testing.v1.element_tree import Block
 
 from pages.parts.health import files
-from pages.parts.serving import product
+from pages.parts.installed import installation
 from pipeline.errors import LakeError
 from pipeline.lake import Entry
 from pipeline.state import State
+from tests.pages.anew import forget_installation
+from tests.pages.asking import Answer, answer
 from tests.pages.conftest import Open, _opener
 from tests.pages.sample import HOSTILE, ORDINARY, make_sample
 
@@ -229,41 +228,17 @@ def test_databases_tell_their_age(open_busy: Open) -> None:
     assert "of 1 Oct 2026" in agents["note"]
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    text: str
-
-
 def _get(path: str) -> Answer:
-    """What the routes answer, asked as a server asks them."""
-    sent: list[Message] = []
-    asked = [{"type": "http.request"}]
-
-    async def receive() -> Message:
-        if asked:
-            return asked.pop()
-        await asyncio.sleep(60)
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    name, _, query = path.partition("?")
-    scope = {"type": "http", "method": "GET", "path": name, "query_string": query.encode(), "headers": []}
-    asyncio.run(Starlette(routes=files.ROUTES)(scope, receive, send))
-    headers = {key.decode(): value.decode() for key, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], headers, b"".join(part.get("body", b"") for part in sent[1:]).decode())
+    return answer(files.ROUTES, path)
 
 
 def test_the_files_hold_exactly_what_the_page_counts(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACTIVITY_DATA", str(busy))
-    product.cache_clear()
-    version = product().lake.snapshot().version
-    answer = _get(f"/export/rejected.jsonl?as_of={version}&reason=line.no_identity")
-    assert [json.loads(line)["raw"] for line in answer.text.splitlines()] == [HOSTILE[0]] * 3
-    assert answer.headers["content-disposition"] == 'attachment; filename="rejected.jsonl"'
+    forget_installation()
+    version = installation().lake.snapshot().version
+    found = _get(f"/export/rejected.jsonl?as_of={version}&reason=line.no_identity")
+    assert [json.loads(line)["raw"] for line in found.text.splitlines()] == [HOSTILE[0]] * 3
+    assert found.headers["content-disposition"] == 'attachment; filename="rejected.jsonl"'
     assert len(_get("/export/rejected.csv").text.splitlines()) == 1 + sum(REASONS.values())
     for path, status in (
         ("/export/rejected.xlsx", 404),
@@ -272,5 +247,4 @@ def test_the_files_hold_exactly_what_the_page_counts(busy: Path, monkeypatch: py
         ("/export/rejected.csv?as_of=99999", 410),
     ):
         assert _get(path).status == status, path
-    product().lake.close()
-    product.cache_clear()
+    forget_installation()

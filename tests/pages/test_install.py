@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pages.parts.serving import product
 from pages.parts.writekeys import slug
 from pipeline.state import NewKey, State
+from tests.pages.anew import forget_installation
 from tests.pages.conftest import ROOT, Open, Page, _opener
 from tests.pages.sample import HOSTILE
 from tests.support import make_lake
@@ -197,12 +197,12 @@ def test_the_collectors_address_is_the_setting_else_the_pages_own_else_its_own_p
     assert "http://localhost:8501/activity.js" in codes(page)["website"]
     assert not page.has("no_collector")
     monkeypatch.setenv("ACTIVITY_MOUNT_COLLECTOR", "false")
-    product.cache_clear()
+    forget_installation()
     page = open_install("", SCRIPT)
     assert "http://localhost:8502/activity.js" in codes(page)["website"]
     assert "python -m pipeline collect" in page.given("no_collector")["text"]
     monkeypatch.setenv("ACTIVITY_COLLECTOR_URL", "https://events.example.com")
-    product.cache_clear()
+    forget_installation()
     page = open_install("", SCRIPT)
     assert "https://events.example.com/activity.js" in codes(page)["website"]
     assert not page.has("no_collector")

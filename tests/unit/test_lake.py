@@ -295,3 +295,15 @@ def test_no_second_copy_of_the_lakes_files_is_kept_in_memory(tmp_path: Path, thr
     with lake.engine.cursor() as cursor:
         assert cursor.execute("SELECT count(*) FROM duckdb_external_file_cache()").fetchone() == (0,)
     lake.close()
+
+
+@pytest.mark.parametrize(
+    "statement", ["SET TimeZone = 'Asia/Tokyo'", "SET enable_external_access = true", "SET lock_configuration = false"]
+)
+def test_no_statement_changes_how_the_database_runs(tmp_path: Path, statement: str) -> None:
+    lake = make_lake(tmp_path, [{}])
+    with pytest.raises(LakeError, match="configuration has been locked"), lake.engine.cursor() as cursor:
+        cursor.execute(statement)
+    with lake.engine.cursor() as cursor:
+        assert cursor.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
+    lake.close()

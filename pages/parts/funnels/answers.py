@@ -23,6 +23,7 @@ from pages.parts.funnels.address import Behind, canonical, pinned
 from pages.parts.serving import clock, product
 from pipeline.lake import Snapshot
 from pipeline.questions.funnel import Answer, Funnel, Of, behind, measure, named, notes, people, rest
+from pipeline.questions.masking import refuse_masked_funnel
 
 T = TypeVar("T")
 Key = tuple[str, ...]
@@ -84,6 +85,8 @@ def measured(snapshot: Snapshot, funnel: Funnel) -> Future[Measured]:
 
 
 def _measure(snapshot: Snapshot, text: str, funnel: Funnel) -> Measured:
+    if snapshot.masked:
+        refuse_masked_funnel(funnel)
     answer = measure(snapshot, Funnel.parse(json.loads(text), now=clock(), zone=funnel.view.zone))
     return Measured(answer, notes(snapshot, answer, wording.step))
 
@@ -138,4 +141,4 @@ def awaited(ask: Callable[[], Future[T]], waiting: Callable[[], object]) -> T:
 
 def _key(snapshot: Snapshot, funnel: Funnel) -> Key:
     zone: ZoneInfo = funnel.view.zone
-    return str(product().settings.data), str(snapshot.version), zone.key, canonical(pinned(funnel))
+    return str(product().settings.data), str(snapshot.key), zone.key, canonical(pinned(funnel))

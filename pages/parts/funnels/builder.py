@@ -14,7 +14,6 @@ from pages.parts.funnels import edit
 from pages.parts.serving import Moment
 from pages.parts.toolbar import listed
 from pipeline.errors import ActivityError
-from pipeline.event import FIELDS
 from pipeline.questions.filters import PROPERTIES
 from pipeline.questions.funnel import Funnel, Step
 from pipeline.questions.funnel.spec import LEAST_STEPS, MOST_STEPS, Order
@@ -37,7 +36,7 @@ def builder(funnel: Funnel, now: Moment, go: Go) -> None:
     _window(funnel, go)
     _order(funnel, go)
     _first_entry(funnel, go)
-    _breakdown(funnel, go)
+    _breakdown(funnel, now, go)
 
 
 def attempted(change: Callable[[], None]) -> None:
@@ -62,7 +61,7 @@ def _steps(funnel: Funnel, now: Moment, go: Go) -> None:
         "events": [{"value": item.value, "count": item.count} for item in named if item.value],
         "suggestions": listed(answers.proposed(now.snapshot, everything)),
         "scope": "",
-        "fields": [{"name": field.name, "label": field.label, "ops": list(field.ops)} for field in FIELDS if field.ops],
+        "fields": [{"name": field.name, "label": field.label, "ops": list(field.ops)} for field in now.fields],
     }
 
     def acted(action: Action) -> None:
@@ -108,8 +107,8 @@ def _first_entry(funnel: Funnel, go: Go) -> None:
     st.checkbox("First entry only", key=_FIRST, on_change=chosen, help=_FIRST_HELP)
 
 
-def _breakdown(funnel: Funnel, go: Go) -> None:
-    names = [field.name for field in FIELDS if field.ops]
+def _breakdown(funnel: Funnel, now: Moment, go: Go) -> None:
+    names = [field.name for field in now.fields]
     if funnel.breakdown is not None and funnel.breakdown not in names:
         names.append(funnel.breakdown)
     st.session_state[_BY] = funnel.breakdown

@@ -14,7 +14,7 @@ from pages.parts.funnels import wording
 from pages.parts.funnels.address import BEFORE, Asked, alternatives
 from pages.parts.serving import Moment
 from pipeline.errors import QuestionError
-from pipeline.event import FIELDS, Op
+from pipeline.event import Op
 from pipeline.questions.filters import Filter
 from pipeline.questions.funnel import Answer, Funnel
 from pipeline.questions.ranges import Days, Instants, Range
@@ -86,7 +86,7 @@ def menu(asked: Asked, now: Moment, go: Callable[[Asked], None]) -> None:
         days = words.dates(asked.funnel.view.with_(range=before(asked.funnel.view)))
         st.button(f"With {days}", key="compare_before", on_click=begin, args=(BEFORE,), width="stretch")
         st.markdown("**A segment against the rest**")
-        names = {field.name: field.label for field in FIELDS if field.type == "string" and Op.IS in field.ops}
+        names = {field.name: field.label for field in now.fields if field.type == "string" and Op.IS in field.ops}
         field = st.selectbox(
             "Field", list(names), index=list(names).index("device"), key=_FIELD, format_func=lambda name: names[name]
         )

@@ -15,12 +15,27 @@ import streamlit as st
 from pages.parts.component import Action, mount
 from pages.parts.funnels.templates import TEMPLATES
 from pages.parts.notice import notice
-from pages.parts.serving import clock, product
-from pipeline.errors import ActivityError
+from pages.parts.serving import Moment, clock, product
+from pipeline.errors import ActivityError, QuestionError
 from pipeline.questions.funnel import Funnel
 from pipeline.state import SavedFunnel
 
 _MENU, _NAME, _TAKEN, _WHY = "saved_menu", "saved_name", "saved_taken", "saved_why"
+
+
+def shown(now: Moment) -> tuple[SavedFunnel, ...]:
+    """The saved funnels, without those that ask about what is hidden from this reader: a filter holds its values."""
+    return tuple(each for each in product().state.funnels.all() if _answerable(each, now))
+
+
+def _answerable(each: SavedFunnel, now: Moment) -> bool:
+    if not now.snapshot.masked:
+        return True
+    try:
+        now.answerable_funnel(Funnel.parse(each.spec, now=now.now, zone=product().settings.zone))
+    except QuestionError:
+        return False
+    return True
 
 
 def current(funnel: Funnel, saved: tuple[SavedFunnel, ...]) -> str:

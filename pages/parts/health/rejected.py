@@ -9,7 +9,11 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from pages.parts import words
+from pages.parts.access.links import signed
+from pages.parts.access.roles import Role
+from pages.parts.access.session import may, person
 from pages.parts.component import mount
+from pages.parts.deeds import note
 from pages.parts.figures import Column, table
 from pages.parts.health import answers
 from pages.parts.health.fresh import time
@@ -41,7 +45,8 @@ def draw_rejected(now: Snapshot) -> None:
         code = None if chosen == _ALL else chosen
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             draw_replay(f"Replay {words.counted(counts[chosen], 'line')}", code or "")
-            _files(now, code, counts[chosen])
+            if not now.masked:
+                _files(now, code, counts[chosen])
     draw_replayed()
     with page_of(counts[chosen], _ROWS, "rejected") as offset:
         lines = [_line(row) for row in answers.rejected(now, code, _ROWS, offset)]
@@ -69,14 +74,14 @@ def _files(now: Snapshot, code: str | None, lines: int) -> None:
     links = [
         {
             "label": f"Export {said}",
-            "href": f"export/rejected.csv?{query}",
+            "href": signed(f"export/rejected.csv?{query}", person()),
             "icon": "download",
             "file": "",
             "title": _CSV,
         },
         {
             "label": "JSON lines",
-            "href": f"export/rejected.jsonl?{query}",
+            "href": signed(f"export/rejected.jsonl?{query}", person()),
             "icon": "download",
             "file": "",
             "title": _JSON,
@@ -91,13 +96,20 @@ def draw_replay(label: str, reason: str) -> None:
     upkeep = product().state.upkeep
     standing = reason in upkeep.asked("replay")
     said = "Asked for: the scheduler does it at its next look." if standing else _REPLAY
+    owner = may(Role.OWNER)
+
+    def ask() -> None:
+        person().must_be(Role.OWNER)
+        upkeep.ask("replay", reason, clock())
+        note(person(), "replay", reason or "all that was rejected")
+
     st.button(
         label,
         icon=":material/replay:",
-        help=said,
-        disabled=standing,
+        help=said if owner else "Only owners may replay.",
+        disabled=standing or not owner,
         key=f"replay_{reason}",
-        on_click=lambda: upkeep.ask("replay", reason, clock()),
+        on_click=ask,
     )
 
 

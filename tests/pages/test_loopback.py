@@ -9,7 +9,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from pages.parts.access import LoopbackOnly, refusal
+from pages.parts.access.gate import Gate
+from pages.parts.access.loopback import refusal
+from pipeline.mounted import NOTHING
 
 HERE = {"host": "localhost:8501"}
 
@@ -90,7 +92,7 @@ def _sent(kind: str, host: str) -> list[Message]:
 
     headers = [(b"host", host.encode())]
     scope = {"type": kind, "path": "/", "method": "GET", "headers": headers, "client": ("127.0.0.1", 5)}
-    asyncio.run(LoopbackOnly(_inner)(scope, receive, send))
+    asyncio.run(Gate(_inner, [], NOTHING)(scope, receive, send))
     return sent
 
 
@@ -99,7 +101,7 @@ def test_a_refused_request_gets_403_and_the_reason() -> None:
     assert (start["status"], body["body"]) == (200, b"inside")
     start, body = _sent("http", "evil.example")
     assert start["status"] == 403
-    assert b"no sign-in yet" in body["body"]
+    assert b"no sign-in set up" in body["body"]
 
 
 def test_web_sockets_are_guarded_too() -> None:

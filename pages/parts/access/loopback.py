@@ -1,4 +1,4 @@
-"""Who is answered: this machine only, until access control exists.
+"""Who is answered without sign-in: this machine only.
 
 Three things are looked at, because each alone can be got around: the peer's address (someone else on the network),
 the Host header (a web page that lets its own name resolve to 127.0.0.1, "DNS rebinding"), and forwarding headers
@@ -10,8 +10,6 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 _FORWARDED = (
     "forwarded",
@@ -23,7 +21,7 @@ _FORWARDED = (
     "cf-connecting-ip",
 )
 _FORWARDED_PREFIXES = ("x-forwarded-", "x-original-", "x-envoy-")
-_WHY = "This dashboard has no sign-in yet, so it answers only the machine it runs on."
+_WHY = "This dashboard has no sign-in set up, so it answers only the machine it runs on."
 
 
 def refusal(headers: Headers, peer: str | None) -> str | None:
@@ -55,23 +53,3 @@ def is_loopback(name: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return bool((mapped or address).is_loopback)
-
-
-class LoopbackOnly:
-    """ASGI middleware around everything, web sockets included."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
-            return
-        client = scope.get("client")
-        why = refusal(Headers(scope=scope), client[0] if client else None)
-        if why is None:
-            await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            await PlainTextResponse(why + "\n", status_code=403)(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1008, "reason": why[:120]})
