@@ -75,7 +75,7 @@ class ParsePool:
         try:
             yield from self._beside(head, waiting)
         except BrokenProcessPool:  # what it ran is lost with it, and it would refuse whatever comes next
-            self.rest()
+            self._abandon()
             raise ActivityError(
                 "A process that parsed was killed, most likely because memory ran out. Nothing of its batch was kept.",
                 hint="It is tried again by itself. If it happens again, set ACTIVITY_WORKERS=1 or give it more memory.",
@@ -97,6 +97,13 @@ class ParsePool:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_set_up)
         return self._pool
+
+    def _abandon(self) -> None:
+        """Let go of a pool of which a process was killed: the others are, too, or Python may wait for one of them that
+        was just coming up, for ever (seen with 3.11.7: its queue had been closed by then)."""
+        for process in multiprocessing.active_children():
+            process.kill()
+        self.rest()
 
     def rest(self) -> None:
         """Let the processes go while there is nothing to do; they come back when needed."""
