@@ -84,7 +84,7 @@ class Engine:
                 raise damaged("it is gone")
             try:
                 cursor = (self._reopened() if self._is_replaced() else self._con).cursor()
-                cursor.execute("SELECT 1")
+                cursor.execute("SELECT 1")  # an instance that is no longer usable still gives cursors
             except (duckdb.FatalException, duckdb.ConnectionException):
                 cursor = self._reopened().cursor()
             which = self._which

@@ -52,10 +52,6 @@ class Person:
 THIS_MACHINE = Person("", Role.OWNER, "")  # without sign-in only this machine is answered, and it may do all
 
 
-def _has_ended(session: str) -> bool:
-    return state().sign_outs.has(session)
-
-
 def end(claims: Mapping[str, Any]) -> None:
     """Let the sign-in of these claims be nobody's, wherever a copy of its cookie is."""
     if claims.get("is_logged_in") is True:
@@ -80,7 +76,7 @@ def admit(claims: Mapping[str, Any], allowed: AllowList) -> Person:
         hint = "Ask an owner of this dashboard to let you in, or use another account."
         raise NotAdmitted(f"{email} may not see this dashboard.", hint=hint, signed_in=True)
     session = _session(claims)
-    if _has_ended(session):
+    if state().sign_outs.has(session):
         raise NotAdmitted("You have signed out.", hint="Sign in, and try again.")
     return Person(email, role, session)
 
