@@ -47,7 +47,8 @@ class Seen:
 class Reader:
     """Reads from `with` to its end; `seen` says what it saw, once it ended.
 
-    It asks for the last `minutes` (0: for 90 days), and waits `pause` seconds after each round.
+    It asks for the last `minutes` (0: for 90 days), and waits `pause` seconds after each round, or as long as
+    that took.
     """
 
     def __init__(self, environment: dict[str, str], *, minutes: int = 0, pause: float = 0) -> None:
@@ -154,7 +155,7 @@ def main() -> None:
             seen.problems.append(f"{type(error).__name__}: {error}")
         seen.rounds += 1
         seen.memory.append((at, psutil.Process().memory_info().rss))
-        stopping.wait(args.pause)
+        stopping.wait(max(args.pause, time.monotonic() - began - at))
     # Not printed: DuckDB draws a bar onto standard output while a catalog that is locked keeps it waiting.
     args.to.write_text(json.dumps(asdict(seen)))
 

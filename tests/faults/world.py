@@ -161,6 +161,6 @@ class Running:
 def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
     """Wait until it holds."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not (asked := time.monotonic()) or not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
+        time.sleep(max(0.02, time.monotonic() - asked))  # what is waited for needs the machine more

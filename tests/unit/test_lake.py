@@ -307,3 +307,12 @@ def test_no_statement_changes_how_the_database_runs(tmp_path: Path, statement: s
     with lake.engine.cursor() as cursor:
         assert cursor.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
     lake.close()
+
+
+def test_unsigned_extensions_are_allowed_no_more_once_ours_are_loaded(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{}])
+    with lake.engine.cursor() as cursor:
+        assert cursor.execute("SELECT current_setting('allow_unsigned_extensions')").fetchone() == (False,)
+    with pytest.raises(LakeError), lake.engine.cursor() as cursor:
+        cursor.execute("SET allow_unsigned_extensions = true")
+    lake.close()
