@@ -68,11 +68,11 @@ def test_late_and_out_of_order(world: World) -> None:
             _is_loaded(world, lake)
             for point in range(POINTS):
                 for late in (5 * hour, 50 * hour):
-                    _lands(world, f"{point}", late)
+                    _lands(world, f"point-{point}", late)  # not a name that was there before
                 world.put_off(world.off + 3_601)
                 _is_loaded(world, lake)
                 for late in (100 * hour, 1_000 * hour):
-                    _lands(world, f"{point}", late)
+                    _lands(world, f"point-{point}", late)  # not a name that was there before
                 world.put_off(world.off + 86_401)
                 _is_loaded(world, lake)
             assert running.stop() == 0, world.log()
