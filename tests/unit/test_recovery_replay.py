@@ -188,6 +188,6 @@ def test_the_commands_show_and_replay(tmp_path: Path) -> None:
         refused = pipeline(tmp_path, command, "--reason", "line.not_jsn")
         assert (refused.returncode, "Did you mean 'line.not_json'?" in refused.stderr) == (2, True)
     done = pipeline(tmp_path, "replay", "--reason", "line.too_long")
-    assert done.stdout == "1 lines = 1 loaded + 0 duplicate + 0 expired + 0 still rejected\n", done.stderr
+    assert done.stdout == "1 line = 1 loaded + 0 duplicate + 0 expired + 0 still rejected\n", done.stderr
     assert site.ids() == ["a"]
     assert "line.too_long" not in pipeline(tmp_path, "rejected").stdout
