@@ -45,4 +45,4 @@ def draw_person(person: Person) -> None:
         st.button("Sign out", icon=":material/logout:", on_click=st.logout, key="sign_out", width="stretch")
 
 
-_ALONE = "No sign-in is set up, so nobody on another machine is answered. SECURITY.md says how to set it up."
+_ALONE = "No sign-in is set up, so nobody on another machine is answered: see SECURITY.md. Opens the audit log."
