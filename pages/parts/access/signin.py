@@ -41,7 +41,7 @@ def draw_person(person: Person) -> None:
         st.text(person.email)
         st.caption(_ROLES[person.role])
         if person.role is Role.OWNER:
-            st.html('<a href="/audit" target="_self">Audit log</a>')
+            st.html('<a class="audit" href="/audit" target="_self">Audit log</a>')
         st.button("Sign out", icon=":material/logout:", on_click=st.logout, key="sign_out", width="stretch")
 
 
