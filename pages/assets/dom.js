@@ -155,6 +155,12 @@ const countryCode = (() => {
 // How long what a reader just did counts more than what the server says, in milliseconds.
 const PATIENCE = 3000;
 
+// Where it must be broken, an email address is broken at its sign.
+function atSign(text) {
+  const at = text.lastIndexOf('@');
+  return at > 0 ? [text.slice(0, at), el('wbr'), text.slice(at)] : [text];
+}
+
 const number = (value) => Number(value).toLocaleString('en-US');
 
 // Links are only http and https; anything else stays text, whatever it claims to be.

@@ -20,7 +20,7 @@ function shownValue(record, field) {
   if (field.link && isWeb(text)) {
     return el('span', { class: cls }, el('a', { href: text, target: '_blank', rel: 'noopener noreferrer', text }));
   }
-  return el('span', { class: cls }, field.name === 'country' ? flag(record.country_code) : null, text);
+  return el('span', { class: cls }, field.name === 'country' ? flag(record.country_code) : null, ...(field.name === 'email' ? atSign(text) : [text]));
 }
 
 function fieldRow(act, record, field) {

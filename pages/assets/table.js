@@ -1,16 +1,10 @@
 // A plain table of texts and numbers. A column's `kind` is text, right, nowrap, mono, raw, name, time, email,
 // link (cells `{text, href}`) or country (cells `{text, code}`).
 
-// Where it must be broken, an address is broken at its sign.
-function address(text) {
-  const at = text.lastIndexOf('@');
-  return at > 0 ? [text.slice(0, at), el('wbr'), text.slice(at)] : [text];
-}
-
 function cell(column, value) {
   const text = value === null || value === undefined || value === '' ? '–' : value;
   if (column.kind === 'raw') return el('td', {}, el('div', { class: 'raw', text }));
-  if (column.kind === 'email') return el('td', { class: 'email' }, ...address(text));
+  if (column.kind === 'email') return el('td', { class: 'email' }, ...atSign(text));
   if (column.kind === 'link' && value?.href) return el('td', { class: 'link' }, el('a', { href: value.href, target: '_self', class: 'mono', text: value.text }));
   if (column.kind === 'country') return el('td', { class: 'nowrap' }, flag(value.code), value.text ?? '–');
   return el('td', { class: column.kind, text: value?.text ?? text });

@@ -93,5 +93,5 @@ def stale_banner() -> None:
         text = "The pipeline is not running, so nothing newer arrives. Start it: python -m pipeline run"
         notice(f"{_said(fresh)}. {text}", key="stale", tone="late")
     elif fresh.health == "behind":
-        why = fresh.errors[0] if fresh.errors else "The pipeline is still catching up."
-        notice(f"{_said(fresh)}. {why}", key="stale", tone="late")
+        known = "The pipeline is still catching up." if fresh.data_through else "Not all of the data is here yet."
+        notice(f"{_said(fresh)}. {fresh.errors[0] if fresh.errors else known}", key="stale", tone="late")

@@ -10,6 +10,7 @@ from pipeline.event import FIELD, WITHOUT_VALUE, Op
 from pipeline.questions.filters import Filter, metadata_key
 from pipeline.questions.ranges import Instants, Preset
 from pipeline.questions.view import View
+from pipeline.words import counted as counted
 
 OPERATOR_WORDS: dict[Op, str] = {
     Op.IS: "is",
@@ -27,11 +28,6 @@ OPERATOR_WORDS: dict[Op, str] = {
     Op.GT: ">",
     Op.GE: "≥",
 }
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """`1 event`, `1,204 events`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def share(part: int, whole: int) -> str:

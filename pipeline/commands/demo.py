@@ -18,6 +18,7 @@ from pipeline.demo.post import Post
 from pipeline.errors import ActivityError
 from pipeline.settings import Settings
 from pipeline.state import State
+from pipeline.words import counted
 
 DESCRIPTION = """\
 Write a believable history of a news site that never was, as gzipped JSON-lines objects in
@@ -97,7 +98,7 @@ def _removed(data: Path) -> str:
     said = f"The demo has been removed from {data}."
     if not removed.kept_lines:
         return said
-    events = "1 event" if removed.kept_lines == 1 else f"{removed.kept_lines:,} events"
+    events = counted(removed.kept_lines, "event")
     return f"{said} Of your own, {events} stay; the pipeline loads them into a new lake."
 
 

@@ -12,6 +12,7 @@ from pipeline.erasure import Erasure, erase
 from pipeline.lake import Lake
 from pipeline.settings import Settings
 from pipeline.state import State, operator
+from pipeline.words import counted
 
 DESCRIPTION = """\
 Remove every trace of a customer, of the visitors linked to them included: from the lake, its
@@ -71,7 +72,7 @@ def _print(done: Erasure, dry_run: bool) -> None:
         print("Nothing names them. Is the id exactly as it was sent?")
     if not dry_run:
         print(f"  {done.files:>10,}  files that only older snapshots needed; these are gone, too")
-        print(f"Remembered as {done.hash}, {done.visitors:,} visitors linked to them likewise.")
+        print(f"Remembered as {done.hash}, {counted(done.visitors, 'visitor')} linked to them likewise.")
 
 
 def _now() -> datetime:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.settings import Settings
 from pipeline.state import Kind, State, WriteKey, operator
+from pipeline.words import counted
 
 DESCRIPTION = """\
 Write keys say who may send events to the collector, and as which source.
@@ -75,7 +76,7 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
         state = "" if key.revoked_at is None else f", revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
         pages = f", only {' '.join(key.origins)}" if key.origins else ""
         print(f"{key.id}  {key.kind:7}  {key.source}  ({key.name})  {key.text or 'sk_…'}")
-        print(f"              {key.events:,} events, {last}{pages}{state}")
+        print(f"              {counted(key.events, 'event')}, {last}{pages}{state}")
     return 0
 
 

@@ -18,6 +18,7 @@ from pipeline.run import Look, Pipeline
 from pipeline.settings import FORMATS, Settings, SourceSpec
 from pipeline.sources import Sweep
 from pipeline.state import State
+from pipeline.words import counted
 
 COUNTED = ("lines", "loaded", "duplicate", "rejected", "expired")
 
@@ -104,7 +105,7 @@ def _report(settings: Settings, batches: Sequence[Batch]) -> None:
         print("Nothing new: every object here has been read before.")
         return
     print(
-        f"{total['objects']:,} objects, {total['lines']:,} lines = {total['loaded']:,} loaded + "
+        f"{counted(total['objects'], 'object')}, {counted(total['lines'], 'line')} = {total['loaded']:,} loaded + "
         f"{total['duplicate']:,} duplicate + {total['rejected']:,} rejected + {total['expired']:,} expired"
     )
     if total["expired"]:

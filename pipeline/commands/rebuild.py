@@ -10,6 +10,7 @@ from pipeline.commands.printing import counting_bar
 from pipeline.recovery.rebuild import Rebuilt, rebuild
 from pipeline.settings import Settings
 from pipeline.state import State
+from pipeline.words import counted
 
 ABOUT = """\
 Every source is read again whole: those configured, and those that `load` was given. The new lake is made beside the
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             force=args.force,
             progress=lambda what, count, of: bar.update(task, description=what, completed=count, total=of),
         )
-        said(f"{done.totals.events:,} events from {done.totals.objects_loaded:,} objects")
+        said(f"{counted(done.totals.events, 'event')} from {counted(done.totals.objects_loaded, 'object')}")
     _print(done)
     return 1 if done.totals.objects_retrying else 0
 
@@ -51,16 +52,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def _print(done: Rebuilt) -> None:
     totals = done.totals
     print(
-        f"{totals.objects_loaded:,} objects, {totals.lines:,} lines = {totals.loaded:,} loaded + {totals.duplicate:,} "
-        f"duplicate + {totals.rejected:,} rejected + {totals.expired:,} expired"
+        f"{counted(totals.objects_loaded, 'object')}, {counted(totals.lines, 'line')} = {totals.loaded:,} loaded + "
+        f"{totals.duplicate:,} duplicate + {totals.rejected:,} rejected + {totals.expired:,} expired"
     )
     if done.before is None:
         print("There was no lake that could be read, so it cannot be said whether it had more.")
     else:
-        print(f"The lake before had {done.before:,} events; {done.lost:,} of them are in no object any more.")
-    for count, what in ((totals.objects_retrying, "are tried again"), (totals.objects_rejected, "are rejected whole")):
+        print(f"The lake before had {counted(done.before, 'event')}; {done.lost:,} of them are in no object any more.")
+    for count, what in ((totals.objects_retrying, "to be tried again"), (totals.objects_rejected, "rejected whole")):
         if count:
-            print(f"{count:,} objects could not be read and {what}: python -m pipeline status")
+            print(f"{counted(count, 'object')} that could not be read, {what}: python -m pipeline status")
 
 
 def _now() -> datetime:

@@ -10,6 +10,7 @@ from pipeline.lake import Lake
 from pipeline.lake.retain import MOST_DAYS, MOST_SHARE, Due, due, retain
 from pipeline.settings import Settings
 from pipeline.state import State
+from pipeline.words import counted
 
 DESCRIPTION = f"""\
 Remove events older than ACTIVITY_RETENTION_DAYS from the lake, whole UTC days at a time, and
@@ -59,4 +60,4 @@ def _print(found: Due, settings: Settings, done: str) -> None:
         f"{settings.retention_days} days ago."
     )
     if found.lines:
-        print(f"The texts of {found.lines:,} rejected lines {done}, too; their reasons stay.")
+        print(f"The texts of {counted(found.lines, 'rejected line')} {done}, too; their reasons stay.")

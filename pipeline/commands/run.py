@@ -20,6 +20,7 @@ from pipeline.settings import Settings, parse_duration
 from pipeline.sources import Sweep
 from pipeline.state import State
 from pipeline.watch import Watch
+from pipeline.words import counted
 
 DAYS_EVERY, ALL_EVERY, EXPIRE_EVERY = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
 RETAIN_EVERY = timedelta(days=1)
@@ -140,7 +141,7 @@ class Scheduler:
         if self._unmerged >= self._settings.merge_every:
             with self.state.upkeep.running("merge", _now) as said:
                 maintain.merge(self._lake)
-                said(f"small files of {self._unmerged:,} batches merged")
+                said(f"small files of {counted(self._unmerged, 'batch', 'batches')} merged")
             self._unmerged = 0
 
     def _expire_in_time(self, now: datetime) -> None:

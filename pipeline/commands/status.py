@@ -13,6 +13,7 @@ from pipeline.lake import Lake
 from pipeline.questions import ledger
 from pipeline.settings import Settings
 from pipeline.state import Freshness, State
+from pipeline.words import counted
 
 
 def add_parser(subparsers: Any) -> None:
@@ -64,9 +65,9 @@ def _print(
         f"to {_time(settings, totals.newest_event)}"
     )
     print(
-        f"Ledger: {totals.lines:,} lines read = {totals.loaded:,} loaded + {totals.duplicate:,} duplicate + "
+        f"Ledger: {counted(totals.lines, 'line')} read = {totals.loaded:,} loaded + {totals.duplicate:,} duplicate + "
         f"{totals.rejected:,} rejected + {totals.expired:,} expired"
-        + f"; {totals.events:,} events here = {totals.loaded:,} loaded − {totals.removed:,} removed"
+        + f"; {counted(totals.events, 'event')} here = {totals.loaded:,} loaded − {totals.removed:,} removed"
         + ("" if totals.balanced else "   DOES NOT BALANCE: please report it")
     )
     print(
@@ -79,8 +80,8 @@ def _print(
         print(f"  {row['lines']:>8,} × {row['code']}: {row['reason']}")
     for batch in batches:
         print(
-            f"Batch {_time(settings, batch['committed_at'])}: {batch['objects']:,} objects, {batch['loaded']:,} events "
-            f"in {batch['seconds']:.0f} s"
+            f"Batch {_time(settings, batch['committed_at'])}: {counted(batch['objects'], 'object')}, "
+            f"{counted(batch['loaded'], 'event')} in {batch['seconds']:.0f} s"
         )
 
 

@@ -14,6 +14,7 @@ from pipeline.commands.printing import counting_bar, printable
 from pipeline.lake import Lake
 from pipeline.recovery.verify import Report, verify
 from pipeline.settings import Settings
+from pipeline.words import counted
 
 # A damaged lake may differ in every object: the screen gets the first, --json all of them.
 SHOWN = 50
@@ -51,7 +52,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _print(report: Report, objects: bool) -> None:
-    print(f"{report.objects:,} objects, {report.lines:,} lines, {report.events:,} events at snapshot {report.version}.")
+    print(
+        f"{counted(report.objects, 'object')}, {counted(report.lines, 'line')}, {counted(report.events, 'event')} "
+        f"at snapshot {report.version}."
+    )
     if objects:
         print(f"{report.objects_read:,} objects were read again; {len(report.unread):,} could not be.")
     for each in report.unread[:SHOWN]:
@@ -60,7 +64,7 @@ def _print(report: Report, objects: bool) -> None:
     if not report.differences:
         print("All of it agrees.")
         return
-    print(f"{len(report.differences):,} differences:", file=sys.stderr)
+    print(f"{counted(len(report.differences), 'difference')}:", file=sys.stderr)
     print(f"  {'expected':>12} {'found':>12}  what, and in which object", file=sys.stderr)
     for difference in report.differences[:SHOWN]:
         where = printable(" ".join(filter(None, (difference.source, difference.key)))) or "the whole lake"

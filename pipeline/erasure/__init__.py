@@ -21,6 +21,7 @@ from pipeline.lake.forget import NewVersion, Person
 from pipeline.lake.lock import writer_lock
 from pipeline.settings import Settings
 from pipeline.state import Erased, SavedFunnel, State
+from pipeline.words import counted
 
 __all__ = ["Erasure", "erase"]
 
@@ -45,9 +46,9 @@ class Erasure:
     @property
     def told(self) -> str:
         """In a sentence, without naming them."""
-        said = f"{self.rows['events']:,} events of {self.hash} removed"
+        said = f"{counted(self.rows['events'], 'event')} of {self.hash} removed"
         left = len(self.objects.left)
-        return f"{said}; {left:,} places were left as they are: python -m pipeline erase says why" if left else said
+        return f"{said}; {counted(left, 'place')} left as they are: python -m pipeline erase says why" if left else said
 
 
 def erase(

@@ -15,6 +15,7 @@ import duckdb
 
 from pipeline.errors import LakeError
 from pipeline.lake.lock import writer_lock
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.lake import Lake
@@ -61,9 +62,10 @@ class Due:
 
     @property
     def told(self) -> str:
-        """As `1,204 events of 1 days`, and rejected lines where there are any."""
-        lines = f" and the texts of {self.lines:,} rejected lines" if self.lines else ""
-        return f"{self.events:,} events of {len(self.days):,} days{lines}"
+        """As `1,204 events of 1 day and the texts of 3 rejected lines`, or `nothing`."""
+        parts = [f"{counted(self.events, 'event')} of {counted(len(self.days), 'day')}"] if self.days else []
+        parts += [f"the texts of {counted(self.lines, 'rejected line')}"] if self.rejected else []
+        return " and ".join(parts) or "nothing"
 
     @property
     def too_much(self) -> str:

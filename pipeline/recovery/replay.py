@@ -27,6 +27,7 @@ from pipeline.run import Clock, Pipeline
 from pipeline.settings import Settings
 from pipeline.sources import Limits, ObjectRef, Parsed, Rejected, kept_whole, parse_lines, read_lines
 from pipeline.state import State
+from pipeline.words import counted
 
 # Lines replayed in one transaction; the bytes kept of each are bounded, so this bounds the memory, too.
 _LINES = 1_000
@@ -59,15 +60,15 @@ class Replayed:
             told.append("Nothing is rejected that could be replayed.")
         if self.lines:
             told.append(
-                f"{self.lines:,} lines = {self.loaded:,} loaded + {self.duplicate:,} duplicate "
+                f"{counted(self.lines, 'line')} = {self.loaded:,} loaded + {self.duplicate:,} duplicate "
                 f"+ {self.expired:,} expired + {self.still_rejected:,} still rejected"
             )
         if self.out_of_reach:
             told.append(
-                f"{self.out_of_reach:,} lines are kept in part only, and their objects could not be read again."
+                f"Kept in part only, and in no object that could be read again: {counted(self.out_of_reach, 'line')}."
             )
         if self.objects:
-            told.append(f"{self.objects:,} objects rejected whole: {self.objects_loaded:,} could be read now.")
+            told.append(f"{counted(self.objects, 'object')} rejected whole: {self.objects_loaded:,} could be read now.")
         return told
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 from pipeline.lake import Batch
+from pipeline.words import counted
 
 Style = Literal["auto", "text", "json"]
 
@@ -76,9 +77,10 @@ def _facts(batch: Batch) -> dict[str, Any]:
 def _sentence(batch: Batch, waiting: int) -> str:
     seconds = (batch.committed_at - batch.started_at).total_seconds()
     return (
-        f"{batch.committed_at:%H:%M:%S} {batch.objects:,} objects, {batch.lines:,} lines: {batch.loaded:,} loaded, "
-        f"{batch.duplicate:,} duplicate, {batch.rejected:,} rejected, {batch.expired:,} expired in {seconds:.1f} s"
-    ) + (f"; {waiting:,} objects wait" if waiting else "")
+        f"{batch.committed_at:%H:%M:%S} {counted(batch.objects, 'object')}, {counted(batch.lines, 'line')}: "
+        f"{batch.loaded:,} loaded, {batch.duplicate:,} duplicate, {batch.rejected:,} rejected, "
+        f"{batch.expired:,} expired in {seconds:.1f} s"
+    ) + (f"; {counted(waiting, 'object waits', 'objects wait')}" if waiting else "")
 
 
 def _iso(at: datetime) -> str:

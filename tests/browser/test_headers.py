@@ -29,6 +29,11 @@ def test_every_answer_has_them(server: Server, path: str) -> None:
     assert "strict-transport-security" not in told
 
 
+@pytest.mark.parametrize("path", ["events.csv?range=7D", "events.xlsx?range=7D", "rejected.csv", "events.csv?x=1"])
+def test_nothing_keeps_a_file_nor_what_is_said_instead(server: Server, path: str) -> None:
+    assert ask(server, f"/export/{path}")[1]["cache-control"] == "no-store"
+
+
 def test_a_refusal_has_them_too(server: Server) -> None:
     status, told = ask(server, "/", Host="evil.example")
     assert status == 403

@@ -258,6 +258,9 @@ def test_a_reader_of_an_older_snapshot_is_told_so_and_moves_on(site: Site) -> No
     assert erased.returncode == 0, erased.stderr
     [noted] = site.state.upkeep.last(kind="erase")
     assert noted.outcome.startswith("8 events of ")
+    [deed] = site.state.audit.last(9)
+    assert (deed.act, deed.rows) == ("erase", 8)
+    assert CUSTOMER not in deed.about
     with pytest.raises(SnapshotGone):
         pinned.fetch(pinned.events)
     with pytest.raises(SnapshotGone):

@@ -110,3 +110,11 @@ def test_what_went_wrong_is_told() -> None:
     _until(lambda: bool(_seen(jobs, identifier).problem))
     assert _seen(jobs, identifier).problem == "The disk is full. Make room."
     assert not _seen(jobs, identifier).ready
+
+
+def test_a_file_is_its_owner_s_alone() -> None:
+    jobs = Jobs()
+    identifier = jobs.start(lambda path, _: path.write_text("x"), name="x", media_type="x/y", total=1, owner="ana")
+    assert jobs.look(identifier, "ana") is not None
+    assert jobs.look(identifier, "eve") is None
+    assert jobs.look(identifier) is None

@@ -46,6 +46,8 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("anybody@example.com.evil.example", None),
         ("olivia@example.com@evil.example", None),
         ('"olivia@example.com"@evil.example', None),
+        ("anybody@analyſts.example", None),
+        ("OLIVİA@example.com", Role.VIEWER),
         ("@example.com", None),
         ("example.com", None),
         ("olivia@", None),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
@@ -17,6 +21,7 @@ from pages.parts.unexpected import said
 from pipeline.errors import LakeError
 from pipeline.mounted import NOTHING
 from tests.pages.asking import answer
+from tests.pages.conftest import ROOT
 
 CANARY = "zoraida@canary-bird.example"
 ID = re.compile(r"error ([0-9a-f]{8})")
@@ -101,3 +106,19 @@ def test_what_streamlit_would_log_has_no_words_either(caplog: pytest.LogCaptureF
         log.removeHandler(caplog.handler)
     assert "_fails" in caplog.text
     assert CANARY not in caplog.text
+
+
+def test_the_dashboard_sees_to_that_when_it_starts(tmp_path: Path) -> None:
+    """In a process of its own, for whatever it does to the loggers stays."""
+    asked = "import logging, app; print(*(len(logging.getLogger(name).filters) for name in %r))"
+    names = ("streamlit.error_util", "streamlit.runtime.scriptrunner.exec_code", "uvicorn.error")
+    done = subprocess.run(
+        [sys.executable, "-c", asked % (names,)],
+        cwd=ROOT,
+        env={**os.environ, "ACTIVITY_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.split() == ["1", "1", "1"]

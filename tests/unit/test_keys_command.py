@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from pipeline.state import State
 from tests.unit.test_cli import pipeline
 
 
@@ -27,6 +28,12 @@ def test_a_key_is_made_listed_and_revoked(tmp_path: Path) -> None:
     assert revoked.returncode == 0
     assert first["id"] not in pipeline(tmp_path, "keys", "list").stdout
     assert "revoked" in pipeline(tmp_path, "keys", "list", "--all").stdout
+
+    log = State(tmp_path).audit.last(9)
+    assert [deed.act for deed in log] == ["key revoked", "key made", "key made"]
+    assert all(deed.who.endswith(", on the command line") for deed in log)
+    assert first["id"] in log[0].about
+    assert not any(text.strip() in deed.about for text in (made.stdout, secret) for deed in log)
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -316,3 +316,12 @@ def test_unsigned_extensions_are_allowed_no_more_once_ours_are_loaded(tmp_path: 
     with pytest.raises(LakeError), lake.engine.cursor() as cursor:
         cursor.execute("SET allow_unsigned_extensions = true")
     lake.close()
+
+
+def test_no_extension_comes_by_itself(tmp_path: Path) -> None:
+    """A statement that names what only an extension has would else fetch and run it."""
+    lake = make_lake(tmp_path, [{}])
+    asked = "SELECT current_setting('autoinstall_known_extensions'), current_setting('autoload_known_extensions')"
+    with lake.engine.cursor() as cursor:
+        assert cursor.execute(asked).fetchone() == (False, False)
+    lake.close()

@@ -123,7 +123,7 @@ def test_what_was_loaded_once_by_hand_comes_back_under_its_name(tmp_path: Path) 
     shutil.rmtree(site.settings.lake)
     done = pipeline(tmp_path, "rebuild")
     assert done.returncode == 0, done.stderr
-    assert "1 lines = 1 loaded" in done.stdout
+    assert "1 object, 1 line = 1 loaded" in done.stdout
     site.lake = Lake.open(site.settings)
     assert everything(site) == before
 

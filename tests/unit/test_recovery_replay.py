@@ -15,6 +15,7 @@ from pipeline.questions import ledger
 from pipeline.recovery import replay as replaying
 from pipeline.recovery.replay import Replayed, replay
 from pipeline.recovery.verify import verify
+from pipeline.state import State
 from tests.unit.test_cli import pipeline
 from tests.unit.test_run import NOW, Site, event
 
@@ -188,6 +189,7 @@ def test_the_commands_show_and_replay(tmp_path: Path) -> None:
         refused = pipeline(tmp_path, command, "--reason", "line.not_jsn")
         assert (refused.returncode, "Did you mean 'line.not_json'?" in refused.stderr) == (2, True)
     done = pipeline(tmp_path, "replay", "--reason", "line.too_long")
-    assert done.stdout == "1 lines = 1 loaded + 0 duplicate + 0 expired + 0 still rejected\n", done.stderr
+    assert done.stdout == "1 line = 1 loaded + 0 duplicate + 0 expired + 0 still rejected\n", done.stderr
     assert site.ids() == ["a"]
+    assert [(deed.act, deed.about) for deed in State(tmp_path).audit.last(9)] == [("replay", "line.too_long")]
     assert "line.too_long" not in pipeline(tmp_path, "rejected").stdout

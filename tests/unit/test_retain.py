@@ -11,7 +11,7 @@ import pytest
 from pipeline.commands.run import Scheduler
 from pipeline.errors import LakeError
 from pipeline.lake import Entry, Lake
-from pipeline.lake.retain import cutoff, due, retain
+from pipeline.lake.retain import Due, cutoff, due, retain
 from pipeline.questions import ledger
 from pipeline.recovery.verify import verify
 from pipeline.sources import Rejected
@@ -173,3 +173,19 @@ def test_the_command_tells_and_then_removes(tmp_path: Path) -> None:
     assert "Nothing was removed." in stopped.stderr
     forced = pipeline(tmp_path, "retain", "--force", ACTIVITY_RETENTION_DAYS="50")
     assert "10 of 60 events removed" in forced.stdout
+
+
+@pytest.mark.parametrize(
+    ("days", "rejected", "told"),
+    [
+        ([], [], "nothing"),
+        ([1], [], "1 event of 1 day"),
+        ([2, 1_202], [], "1,204 events of 2 days"),
+        ([1], [1], "1 event of 1 day and the texts of 1 rejected line"),
+        ([], [3], "the texts of 3 rejected lines"),
+    ],
+)
+def test_what_is_due_is_told_in_words(days: list[int], rejected: list[int], told: str) -> None:
+    day = NOW.date()
+    found = Due(NOW, tuple((day, events) for events in days), 9, tuple((day, lines) for lines in rejected))
+    assert found.told == told

@@ -26,7 +26,7 @@ def test_who_is_to_be_erased_is_when_it_is_asked_for(tmp_path: Path) -> None:
     scheduler.poll(NOW, lambda: False)
     [run] = scheduler.state.upkeep.last(kind="erase")
     assert run.problem is None
-    assert run.outcome.startswith("1 events of ")
+    assert run.outcome.startswith("1 event of ")
     assert WHO not in run.outcome
     assert scheduler.state.upkeep.asked("erase") == ()
     scheduler.poll(NOW, lambda: False)

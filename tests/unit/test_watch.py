@@ -8,6 +8,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -235,6 +236,13 @@ def test_people_are_told_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == (
         "14:30:02 3 objects, 10 lines: 6 loaded, 2 duplicate, 1 rejected, 1 expired in 2.0 s; 4 objects wait\n"
     )
+
+
+def test_one_of_them_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    Log("text", lambda: NOW).batch(replace(BATCH, objects=1, lines=1, loaded=1, duplicate=0, rejected=0, expired=0), 1)
+    out = capsys.readouterr().out
+    assert " 1 object, 1 line: 1 loaded, " in out
+    assert out.endswith("; 1 object waits\n")
 
 
 def test_a_person_at_the_terminal_reads_problems_as_text(

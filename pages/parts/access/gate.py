@@ -20,11 +20,12 @@ from streamlit.auth_util import get_origin_from_redirect_uri
 
 from pages.parts.access.identity import THIS_MACHINE, NotAdmitted, Person, admit, claims_of, end
 from pages.parts.access.loopback import refusal
-from pages.parts.access.roles import allow_list
+from pages.parts.access.roles import AllowList, allow_list
 from pipeline.errors import ActivityError, SettingsError
 
 _STREAM = "/_stcore/stream"  # a page's web socket; what is drawn through it asks for itself: pages.parts.access.session
 _HEALTH = "/_stcore/health"
+_FIGURES = "/metrics"  # the collector's, for whoever watches it from this machine
 _OPEN = (_HEALTH, "/_stcore/host-config", "/_stcore/script-health-check", "/oauth2callback")
 _SIGN_OUT = "/auth/logout"
 _OPEN_BELOW = ("/static/", "/assets/", "/auth/", "/_stcore/bidi-components/")
@@ -72,17 +73,19 @@ class Gate:
 
     def _checked(self, scope: Scope) -> tuple[int, str | None]:
         """Status and reason of a refusal; no reason when it is answered. Raises `NotAdmitted`."""
-        headers, beside = Headers(scope=scope), self._beside.has(scope["path"])
+        headers, client, beside = Headers(scope=scope), scope.get("client"), self._beside.has(scope["path"])
+        from_elsewhere = refusal(headers, client[0] if client else None)
         try:
             allowed = allow_list()
         except SettingsError:
-            if beside:  # events come in whatever is wrong with a list of people
-                return 200, None
-            raise
+            if not beside:  # events come in whatever is wrong with a list of people
+                raise
+            allowed = AllowList({})
         if allowed is None:
             scope[PERSON] = THIS_MACHINE
-            client = scope.get("client")
-            return 403, refusal(headers, client[0] if client else None)
+            return 403, from_elsewhere
+        if scope["path"] == _FIGURES and from_elsewhere:
+            return 404, "Not found."
         if beside or scope["path"] == _HEALTH:  # it is asked by what watches this process, at whatever name
             return 200, None
         expected = urlsplit(get_origin_from_redirect_uri() or "").netloc

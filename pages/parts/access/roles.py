@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from threading import Event
 from typing import Any
 
@@ -35,6 +36,7 @@ class Role(IntEnum):
 
 _LISTS = {"viewers": Role.VIEWER, "analysts": Role.ANALYST, "owners": Role.OWNER}
 _SHORTEST_SECRET = 24
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _MAKE_SECRET = 'Make one: python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
 _EXAMPLE = 'It looks like this: owners = ["olivia@example.com"], viewers = ["@example.com"].'
 
@@ -47,7 +49,7 @@ class AllowList:
 
     def role(self, email: str) -> Role | None:
         """The role of whoever has that address; None for a stranger."""
-        address = email.casefold()
+        address = _lower(email)
         name, at, domain = address.rpartition("@")
         if not (name and at and domain):
             return None
@@ -140,10 +142,15 @@ def _entries(section: object) -> dict[str, Role]:
     return found
 
 
+def _lower(address: str) -> str:
+    """ASCII letters alone: of others some fold into them, such as `ſ` into `s`, and are somebody else's domain."""
+    return address.translate(_LOWER)
+
+
 def _key(entry: object) -> str | None:
     """An address or a domain, as it is compared; None for anything else. One `@`, so that nobody comes in by a part of
     their address."""
-    text = entry.strip().casefold() if isinstance(entry, str) else ""
+    text = _lower(entry.strip()) if isinstance(entry, str) else ""
     domain = text.rpartition("@")[2]
     odd = any(sign.isspace() or sign == "*" for sign in text)
     return None if text.count("@") != 1 or "." not in domain or odd else text

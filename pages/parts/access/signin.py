@@ -41,8 +41,8 @@ def draw_person(person: Person) -> None:
         st.text(person.email)
         st.caption(_ROLES[person.role])
         if person.role is Role.OWNER:
-            st.html('<a href="/audit" target="_self">Audit log</a>')
+            st.html('<a class="audit" href="/audit" target="_self">Audit log</a>')
         st.button("Sign out", icon=":material/logout:", on_click=st.logout, key="sign_out", width="stretch")
 
 
-_ALONE = "No sign-in is set up, so nobody on another machine is answered. SECURITY.md says how to set it up."
+_ALONE = "No sign-in is set up, so nobody on another machine is answered: see SECURITY.md. Opens the audit log."

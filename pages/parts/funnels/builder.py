@@ -123,7 +123,7 @@ def _breakdown(funnel: Funnel, now: Moment, go: Go) -> None:
         key=_BY,
         format_func=lambda name: words.label(name) if name in names else name,
         accept_new_options=True,
-        placeholder=f"Nothing; pick or type {PROPERTIES}.plan",
+        placeholder=f"Nothing, or {PROPERTIES}.plan",
         on_change=chosen,
         help=_BY_HELP,
     )

@@ -83,7 +83,7 @@ def draw_storage(now: Snapshot, totals: Totals) -> None:
     section("Storage", "storage", "what the lake takes on disk, by UTC day")
     free = shutil.disk_usage(product().settings.lake).free
     items = [
-        tile("Events", words.size(told.events), f"{len(told.days):,} days"),
+        tile("Events", words.size(told.events), words.counted(len(told.days), "day")),
         tile("Ledger and facts", words.size(told.rest)),
         tile("Only for old snapshots", words.size(told.old), f"kept {product().settings.expire_hours} hours"),
         tile("Catalog", words.size(told.catalog)),
@@ -115,7 +115,7 @@ def _retention_tile(totals: Totals) -> dict[str, Any]:
         return tile("Retention", "Stopped", told.get("problem", ""), "late", small=True)
     midnight = clock().replace(hour=0, minute=0, second=0, microsecond=0)
     oldest = "" if totals.oldest_event is None else f", oldest {totals.oldest_event:%-d %b %Y}"
-    return tile("Retention", f"{days:,} days", f"from {midnight - timedelta(days=days):%-d %b %Y}{oldest}")
+    return tile("Retention", words.counted(days, "day"), f"from {midnight - timedelta(days=days):%-d %b %Y}{oldest}")
 
 
 def draw_batches(now: Snapshot) -> None:
