@@ -13,6 +13,7 @@ import ibis
 from pipeline.errors import SnapshotGone
 from pipeline.lake.backup import back_up
 from pipeline.lake.commit import Batch, Transaction
+from pipeline.lake.days import Days
 from pipeline.lake.engine import Engine, is_whole, transaction
 from pipeline.lake.ledger import Entry, Identity, unsettled
 from pipeline.lake.lock import writer_lock
@@ -46,6 +47,7 @@ class Lake:
         self.folder.mkdir(exist_ok=True)
         self.engine = self._opened(settings.memory_limit_mb, threads)
         self._builder = ibis.duckdb.connect()  # compiles expressions; never reads
+        self._days = Days(self.engine)
 
     def _opened(self, memory_mb: int, threads: int | None) -> Engine:
         """The engine over a current lake. Only making or migrating one takes the lock: a long batch, which holds it,
@@ -80,7 +82,7 @@ class Lake:
             row = cursor.execute(*((_LATEST,) if version is None else (_ONE, [version]))).fetchone()
         if row is None:
             raise SnapshotGone(f"Snapshot {version} is gone.", hint="Show the current data instead.")
-        return Snapshot(self.engine, self._builder, int(row[0]), row[1].astimezone(UTC))
+        return Snapshot(self.engine, self._builder, self._days, int(row[0]), row[1].astimezone(UTC))
 
     def pending(self, refs: Sequence[Identity], now: datetime) -> list[int]:
         """Which of `refs` (by position) are to be read now: not loaded, not rejected, not waiting for a retry."""

@@ -56,6 +56,7 @@ class Engine:
         if threads is not None:
             self._config["threads"] = threads
         self._lock = threading.Lock()
+        self.opened = 0  # how often: each time, it may be another catalog
         self._con = self._open()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
@@ -66,11 +67,13 @@ class Engine:
             con = duckdb.connect(config=self._config)
             # Before anything else, and for every cursor: the partition day, and every text of a time, follows it.
             con.execute("SET GLOBAL TimeZone = 'UTC'")
+            con.execute("SET GLOBAL parquet_metadata_cache = true")
             _load_extensions(con)
             catalog, files = (_quoted(self.folder / name) for name in (CATALOG, "files"))
             con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
             con.execute("SET lock_configuration = true")  # from here on no statement changes how it runs
             self._inode = self._catalog_inode()
+            self.opened += 1
             return con
 
     @contextmanager

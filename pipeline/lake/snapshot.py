@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from pipeline.event import EVENT_SCHEMA
+from pipeline.lake.days import Days
 from pipeline.lake.engine import Engine
 from pipeline.lake.schema import TABLES
 
@@ -37,6 +38,7 @@ class Snapshot:
 
     engine: Engine
     builder: ibis.BaseBackend
+    days: Days
     version: int
     committed_at: datetime
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from pipeline.event import FIELD, STORED
 from pipeline.questions.matching import between, instant, matching
-from pipeline.questions.people import identify, of_people, with_people
+from pipeline.questions.people import JOINED, identify, of_people, with_people
 from pipeline.questions.snapshot import Snapshot
-from pipeline.questions.timeline import Timeline, stretch, timeline
+from pipeline.questions.timeline import Stretch, Timeline, stretch, timeline
 from pipeline.questions.view import View
 
 ROWS = 50  # a page of the list
@@ -25,6 +25,7 @@ LIST_FIELDS = (
 )
 STORED_FIELDS = tuple(field.name for field in STORED)
 _MICROSECOND = timedelta(microseconds=1)
+_FEW = 10_000  # events that are quickly read whole
 _NEAR = (timedelta(days=1), timedelta(days=30))  # where a person's next event mostly is
 
 
@@ -75,9 +76,7 @@ def page(
     if total == 0:
         return Page([], 0, 1, 1)
     where = stretch(snapshot, view, counted, (number - 1) * ROWS, ROWS)
-    events = newest_first(matching(snapshot, view, within=where.bounds).select("occurred_at", "event_id"))
-    keys = snapshot.fetch(events.limit(ROWS, offset=where.skip))
-    return Page(_rows(snapshot, keys, fields), total, number, pages)
+    return Page(_rows(snapshot, view, where, fields), total, number, pages)
 
 
 def event(snapshot: Snapshot, event_id: str, *, near: datetime | None = None) -> dict[str, Any] | None:
@@ -132,13 +131,18 @@ def _next(snapshot: Snapshot, events: ir.Table, of: Mapping[str, Any], *, later:
     return Mark(**rows[0]) if rows else None
 
 
-def _rows(snapshot: Snapshot, keys: pa.Table, fields: Sequence[str]) -> list[dict[str, Any]]:
-    """The events of `keys` (newest first), in that order. Wide columns are read for these few only."""
-    marks = [Mark(**row) for row in _dicts(keys)]
+def _rows(snapshot: Snapshot, view: View, where: Stretch, fields: Sequence[str]) -> list[dict[str, Any]]:
+    """The page's events, newest first, with their fields. Of a full stretch it is found out first which events they
+    are, so that wide columns are read for these only; people are joined to these only, too."""
+    within = where.bounds
+    if where.count <= _FEW and JOINED.isdisjoint(fields):
+        events = newest_first(matching(snapshot, view, within=within)).select(*fields)
+        return _dicts(snapshot.fetch(events.limit(ROWS, offset=where.skip)))
+    keys = newest_first(matching(snapshot, view, within=within).select("occurred_at", "event_id"))
+    marks = [Mark(**row) for row in _dicts(snapshot.fetch(keys.limit(ROWS, offset=where.skip)))]
     if not marks:
         return []
-    newest, oldest = marks[0].occurred_at, marks[-1].occurred_at
-    events = between(snapshot.events, (oldest, newest + _MICROSECOND))
+    events = between(snapshot.events, (marks[-1].occurred_at, marks[0].occurred_at + _MICROSECOND))
     events = events.filter(events.event_id.isin([ibis.uuid(mark.event_id) for mark in marks]))
     events = with_people(snapshot, events, fields).select(*fields)
     return _dicts(snapshot.fetch(newest_first(events)))

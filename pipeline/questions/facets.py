@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import QuestionError
+from pipeline.questions import tallies
 from pipeline.questions.filters import known_field, operators
 from pipeline.questions.matching import matching, text_of
-from pipeline.questions.people import with_people
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import Bar, Timeline, histogram, timeline
 from pipeline.questions.view import View
@@ -74,6 +77,22 @@ def facet(snapshot: Snapshot, view: View, field: str, limit: int = 20) -> Facets
 def facets(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int = 20) -> dict[str, Facets]:
     """The same for several fields in one question."""
     fields = [_countable(field) for field in fields]
+    if tallies.FEW_VALUED.issuperset(fields):
+        with suppress(tallies.TooMany):
+            counts = tallies.values(snapshot, view, fields)
+            return {field: _added_up(counts, field, place, limit) for place, field in enumerate(fields)}
+    return _asked_at_once(snapshot, view, fields, limit)
+
+
+def _added_up(counts: pa.Table, field: str, place: int, limit: int) -> Facets:
+    mine = counts.filter(pc.equal(counts["field"], place))
+    order = pc.sort_indices(mine, [("count", "descending"), ("value", "ascending", "at_end")])
+    top = mine.take(order[:limit]).to_pylist()
+    total = pc.sum(mine["count"]).as_py() or 0
+    return Facets(field, tuple(Facet(row["value"], row["count"]) for row in top), len(mine), total)
+
+
+def _asked_at_once(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int) -> dict[str, Facets]:
     events = matching(snapshot, view, fields)
     tops = [_top(events, field, place, limit) for place, field in enumerate(fields)]
     rows = snapshot.fetch(ibis.union(*tops)).to_pylist()
@@ -90,7 +109,7 @@ def facets(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int = 2
 def glance(snapshot: Snapshot, view: View, *, counted: Timeline | None = None, limit: int = 5) -> Glance:
     """Totals, people, chart and the top values of the main fields. `counted`: the view's timeline, when at hand."""
     counted = timeline(snapshot, view) if counted is None else counted
-    people, anonymous = _people(snapshot, view)
+    people, anonymous = tallies.people(snapshot, view)
     return Glance(
         total=counted.total,
         people=people,
@@ -147,13 +166,3 @@ def _counts(events: ir.Table, field: str) -> ir.Table:
 
 def _largest(counts: ir.Table, limit: int) -> ir.Table:
     return counts.order_by(counts["count"].desc(), counts.value.asc(nulls_first=False)).limit(limit)
-
-
-def _people(snapshot: Snapshot, view: View) -> tuple[int, int]:
-    """(people, anonymous events). Persons are told apart once per pair of ids, not once per event."""
-    events = matching(snapshot, view).select("customer_id", "anonymous_id")
-    pairs = events.group_by("customer_id", "anonymous_id").agg(events=lambda rows: rows.count())
-    known = with_people(snapshot, pairs, ["person"])
-    anonymous = known.events.sum(where=known.customer_id.nullif("").isnull())
-    row = snapshot.fetch(known.agg(people=known.person.nunique(), anonymous=anonymous.fill_null(0))).to_pylist()[0]
-    return int(row["people"]), int(row["anonymous"])

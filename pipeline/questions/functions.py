@@ -6,7 +6,8 @@ Ibis compiles each to a call of the engine's function of the same name; their bo
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -45,18 +46,24 @@ def bucket(instant: ir.TimestampValue, width: int) -> ir.IntegerValue:
     return _epoch_us(instant) // width
 
 
+def day_number(instant: ir.TimestampValue) -> ir.IntegerValue:
+    """The day (UTC) of an instant, counted since 1970."""
+    return bucket(instant, 86_400 * SECOND)
+
+
 def microseconds(instant: ir.TimestampValue) -> ir.IntegerValue:
     """An instant as microseconds since 1970."""
     return _epoch_us(instant)
 
 
 def among(text: ir.StringValue, values: Collection[str]) -> ir.BooleanValue:
-    """Whether `text` is one of `values`, however many.
+    """Whether `text` is one of `values`, however many. To a single one it is compared as such: then the engine reads
+    the other columns of an event only where it is equal.
 
     Many travel as one JSON text that the engine takes apart, since a literal each would take seconds to compile.
     """
     if len(values) <= _FEW:
-        return text.isin(list(values)) if values else ibis.literal(False)
+        return _of_few(text, [*values])
     listed = ibis.literal(json.dumps(list(values), ensure_ascii=False))
     return text.isin(_from_json(listed, ibis.literal('["VARCHAR"]')).unnest().name("value").as_table().value)
 
@@ -64,9 +71,15 @@ def among(text: ir.StringValue, values: Collection[str]) -> ir.BooleanValue:
 def among_numbers(number: ir.IntegerValue, values: Collection[int]) -> ir.BooleanValue:
     """As `among`, of whole numbers."""
     if len(values) <= _FEW:
-        return number.isin(list(values)) if values else ibis.literal(False)
+        return _of_few(number, [*values])
     listed = ibis.literal(json.dumps(list(values)))
     return number.isin(_numbers(listed, ibis.literal('["BIGINT"]')).unnest().name("value").as_table().value)
+
+
+def _of_few(column: ir.Value, values: Sequence[Any]) -> ir.BooleanValue:
+    if not values:
+        return ibis.literal(False)
+    return column == values[0] if len(values) == 1 else column.isin(values)
 
 
 def hashed(text: ir.StringValue, salt: int) -> ir.IntegerValue:

@@ -7,7 +7,7 @@ added later cannot forget it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 
 import ibis.expr.types as ir
@@ -69,7 +69,7 @@ def masked(snapshot: Snapshot, secret: bytes) -> Masked:
     if isinstance(snapshot, Masked):
         return snapshot
     own = blake2b(key=secret, person=b"pseudonyms", digest_size=16).hexdigest()
-    return Masked(snapshot.engine, snapshot.builder, snapshot.version, snapshot.committed_at, own)
+    return Masked(**{each.name: getattr(snapshot, each.name) for each in fields(snapshot)}, secret=own)
 
 
 def refuse_masked(view: View) -> None:

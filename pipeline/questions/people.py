@@ -8,6 +8,7 @@ what a reader did before registering carries their name as well.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import cast
 
 import ibis
 import ibis.expr.types as ir
@@ -106,8 +107,35 @@ def of_people(snapshot: Snapshot, events: ir.Table, people: Collection[str]) -> 
     wanted = set(customers)
     anonymous = [visitor for visitor, customer in first.items() if customer in wanted]
     anonymous += [visitor for visitor in visitors if visitor not in first]
+    if _numbered(snapshot, events):
+        named = [*(CUSTOMER + customer for customer in customers), *(VISITOR + visitor for visitor in anonymous)]
+        return _of_numbers(snapshot, events, named)
     customer_id = events.customer_id.nullif("")
     return among(customer_id, customers) | (customer_id.isnull() & among(events.anonymous_id.nullif(""), anonymous))
+
+
+def of_customers(snapshot: Snapshot, events: ir.Table, customers: Collection[str]) -> ir.BooleanValue:
+    """Whether `customer_id` is one of `customers`."""
+    if _numbered(snapshot, events):
+        return _of_numbers(snapshot, events, [CUSTOMER + customer for customer in customers])
+    return events.customer_id.nullif("").isin([*customers])
+
+
+def _of_numbers(snapshot: Snapshot, events: ir.Table, named: Collection[str]) -> ir.BooleanValue:
+    """Whether an event names one of these (customers `c:…`, visitors `a:…` of events without customer), by the lake's
+    numbers, which are read in a fraction of the time that the ids take."""
+    key = ("numbers", snapshot.days.whole(snapshot.version), *named)
+    known = snapshot.days.recall(key)
+    if known is None:
+        people = snapshot.people
+        known = snapshot.fetch(people.filter(among(people.person, named)).select("number"))
+        snapshot.days.keep(key, known)
+    return among_numbers(events.person_number, cast(pa.Table, known)["number"].to_pylist())
+
+
+def _numbered(snapshot: Snapshot, events: ir.Table) -> bool:
+    """Whether ids are the lake's own, and not hidden ones that it has no numbers of."""
+    return not snapshot.masked and "person_number" in events.columns
 
 
 def visitors_of(snapshot: Snapshot, customer_id: str) -> list[str]:

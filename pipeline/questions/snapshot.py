@@ -8,6 +8,8 @@ from typing import Protocol
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from pipeline.lake.days import Days
+
 
 class Snapshot(Protocol):
     """Every table at the same version, so that all numbers read from one snapshot agree."""
@@ -16,6 +18,8 @@ class Snapshot(Protocol):
     def version(self) -> int: ...
     @property
     def masked(self) -> bool: ...
+    @property
+    def days(self) -> Days: ...
     @property
     def events(self) -> ir.Table: ...
     @property

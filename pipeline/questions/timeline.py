@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.questions.daily import daily, day_of
 from pipeline.questions.functions import SECOND, bucket
 from pipeline.questions.matching import matching
 from pipeline.questions.ranges import Bounds, microseconds_of, midnight
@@ -24,6 +25,8 @@ QUARTER_HOUR = 900 * SECOND
 _FINER = 300  # a bucket too full to sort quickly is counted again in this many parts
 _TOO_FULL = 100_000  # events
 _HOURLY_UP_TO = timedelta(days=2, hours=1)  # two days, one of them of 25 hours
+
+_QUARTERS = 96  # of a day
 
 _Numbers = npt.NDArray[np.int64]
 
@@ -40,6 +43,11 @@ class Timeline:
     counts: _Numbers
 
     @property
+    def nbytes(self) -> int:
+        """What it takes in memory, about."""
+        return self.buckets.nbytes + self.counts.nbytes
+
+    @property
     def total(self) -> int:
         """The exact number of events."""
         return int(self.counts.sum())
@@ -50,6 +58,9 @@ class Timeline:
             _at(int(self.buckets[oldest]) * self.width),
             _at((int(self.buckets[newest]) + 1) * self.width),
         )
+
+
+_NOTHING = Timeline(QUARTER_HOUR, np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +81,37 @@ class Stretch:
     count: int
 
 
-def timeline(snapshot: Snapshot, view: View, *, within: Bounds | None = None, width: int = QUARTER_HOUR) -> Timeline:
-    """Count the events of `view` by quarter hour, or by `width` microseconds."""
+def timeline(snapshot: Snapshot, view: View) -> Timeline:
+    """Count the events of `view` by quarter hour."""
+    parts = daily(snapshot, view, "timeline", lambda bounds: _by_day(_counted(snapshot, view, bounds)), _NOTHING)
+    newest_first = [*reversed(parts)] or [_NOTHING]
+    return Timeline(
+        QUARTER_HOUR,
+        np.concatenate([part.buckets for part in newest_first]),
+        np.concatenate([part.counts for part in newest_first]),
+    )
+
+
+def _counted(snapshot: Snapshot, view: View, within: Bounds, width: int = QUARTER_HOUR) -> Timeline:
+    """Count those of `view` that lie within bounds, by `width` microseconds."""
     events = matching(snapshot, view, within=within)
     counted = snapshot.fetch(events.group_by(bucket=bucket(events.occurred_at, width)).agg(count=events.count()))
     buckets = counted["bucket"].to_numpy().astype(np.int64)
     newest_first = np.argsort(-buckets)
     return Timeline(width, buckets[newest_first], counted["count"].to_numpy().astype(np.int64)[newest_first])
+
+
+def _by_day(counted: Timeline) -> dict[date, Timeline]:
+    """A timeline by quarter hour, taken apart into days, oldest first."""
+    days, firsts, counts = np.unique(counted.buckets // _QUARTERS, return_index=True, return_counts=True)
+    return {
+        day_of(int(day)): Timeline(
+            counted.width,
+            counted.buckets[first : first + count].copy(),
+            counted.counts[first : first + count].copy(),
+        )
+        for day, first, count in zip(days, firsts, counts, strict=True)
+    }
 
 
 def stretch(snapshot: Snapshot, view: View, counted: Timeline, offset: int, rows: int) -> Stretch:
@@ -91,7 +126,7 @@ def stretch(snapshot: Snapshot, view: View, counted: Timeline, offset: int, rows
     count = int(through[oldest]) - before
     if count <= _TOO_FULL or counted.width < _FINER:
         return Stretch(counted.bounds(newest, oldest), offset - before, count)
-    finer = timeline(snapshot, view, within=counted.bounds(newest, oldest), width=counted.width // _FINER)
+    finer = _counted(snapshot, view, counted.bounds(newest, oldest), counted.width // _FINER)
     return stretch(snapshot, view, finer, offset - before, rows)
 
 
@@ -103,7 +138,7 @@ def slices(snapshot: Snapshot, view: View, counted: Timeline, rows: int, first: 
         oldest = newest + max(0, int(np.searchsorted(through, wanted, side="right")) - 1)
         bounds, count = counted.bounds(newest, oldest), int(through[oldest - newest])
         if count > max(_TOO_FULL, wanted) and counted.width >= _FINER:
-            finer = timeline(snapshot, view, within=bounds, width=counted.width // _FINER)
+            finer = _counted(snapshot, view, bounds, counted.width // _FINER)
             yield from slices(snapshot, view, finer, rows, wanted)
         else:
             yield Stretch(bounds, 0, count)

@@ -192,7 +192,9 @@ def _table(snapshot: Snapshot, funnel: Funnel) -> ir.Table:
     if funnel.order == "strict":
         breaks = ~events.type.isin(_QUIET).fill_null(False)
     events = events.mutate(
-        steps=_bits(snapshot, events, funnel.steps), barred=_bits(snapshot, events, excluded), breaks=breaks
+        steps=_bits(snapshot, events, funnel.steps, _bounds(funnel)),
+        barred=_bits(snapshot, events, excluded, _bounds(funnel)),
+        breaks=breaks,
     )
     means = (events.steps != 0) | (events.barred != 0) | events.breaks
     value = ibis.null("string") if funnel.breakdown is None else text_of(funnel.breakdown, events)
@@ -203,7 +205,7 @@ def _table(snapshot: Snapshot, funnel: Funnel) -> ir.Table:
     )
 
 
-def _bits(snapshot: Snapshot, events: ir.Table, steps: Sequence[Step]) -> ir.IntegerValue:
+def _bits(snapshot: Snapshot, events: ir.Table, steps: Sequence[Step], bounds: Bounds) -> ir.IntegerValue:
     """A bit for each step that an event matches; the engine looks at an event's name once, and no further than it has
     to: that takes two thirds of the time of a look for each step."""
     kind = "uint8" if len(steps) <= 8 else "uint16"
@@ -213,7 +215,7 @@ def _bits(snapshot: Snapshot, events: ir.Table, steps: Sequence[Step]) -> ir.Int
         for place, step in enumerate(steps):
             bit = ibis.literal(1 << place, kind)
             if step.event in (None, name):
-                matches = condition(snapshot, events, step.filters)
+                matches = condition(snapshot, events, step.filters, bounds)
                 bits = bits + (ibis.cases((matches, bit), else_=ibis.literal(0, kind)) if step.filters else bit)
         return bits.cast(kind)
 

@@ -1,0 +1,111 @@
+"""What has been found out of single days, kept for as long as the files that hold these days stay the same.
+
+A batch adds a file to the newest day or two. All other days are as they were, and so is every answer about them, under
+whichever version of the lake it is asked: it is kept by the *mark* of its day, which names the files that hold it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from datetime import date
+from typing import Protocol
+
+import duckdb
+
+from pipeline.errors import LakeError
+from pipeline.lake.engine import Engine
+
+Mark = Hashable
+_BYTES = 64_000_000  # kept at most, for all who read in this process
+_OVERHEAD = 800  # bytes of a part, however little it holds, with its key
+_VERSIONS = 8  # of which the marks are kept
+
+# The files of `events` and the rows deleted from them, as one version sees them. A file that was merged from files of
+# several versions is read in part by the older of them: then the version belongs to the mark.
+_MARKS = """
+WITH tables AS (
+    SELECT table_id FROM __ducklake_metadata_lake.ducklake_table WHERE table_name = 'events' AND end_snapshot IS NULL
+), named AS (
+    SELECT data_file_id, make_date(
+        max(partition_value::INTEGER) FILTER (partition_key_index = 0),
+        max(partition_value::INTEGER) FILTER (partition_key_index = 1),
+        max(partition_value::INTEGER) FILTER (partition_key_index = 2)) AS day
+    FROM __ducklake_metadata_lake.ducklake_file_partition_value WHERE table_id IN (FROM tables) GROUP BY data_file_id
+), seen AS (
+    SELECT data_file_id, 'file' AS kind, data_file_id AS id, partial_max
+    FROM __ducklake_metadata_lake.ducklake_data_file
+    WHERE table_id IN (FROM tables) AND begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)
+    UNION ALL
+    SELECT data_file_id, 'deleted', delete_file_id, partial_max FROM __ducklake_metadata_lake.ducklake_delete_file
+    WHERE table_id IN (FROM tables) AND begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)
+)
+SELECT day, list((kind, id, CASE WHEN partial_max > $1 THEN $1::BIGINT END) ORDER BY kind, id)
+FROM seen LEFT JOIN named USING (data_file_id) GROUP BY day
+"""
+
+
+class Sized(Protocol):
+    """A part of an answer; `nbytes` is what it takes in memory."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+class Days:
+    """The days of one lake and the answers kept of them. Safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._marks: OrderedDict[tuple[int, int], Mapping[date, Mark]] = OrderedDict()
+        self._parts: OrderedDict[Hashable, Sized] = OrderedDict()
+        self._bytes = 0
+
+    def whole(self, version: int) -> Mark:
+        """The mark of the whole lake at `version`."""
+        return self._engine.opened, version
+
+    def marks(self, version: int) -> Mapping[date, Mark]:
+        """The days that hold events at `version`, each with its mark. Raises `LakeError`."""
+        with self._engine.cursor() as cursor:
+            key = (self._engine.opened, version)
+            with self._lock:
+                known = self._marks.get(key)
+            return self._noted(key, cursor) if known is None else known
+
+    def _noted(self, key: tuple[int, int], cursor: duckdb.DuckDBPyConnection) -> Mapping[date, Mark]:
+        opened, version = key
+        rows = cursor.execute(_MARKS, [version]).fetchall()
+        if any(day is None for day, _ in rows):
+            raise LakeError(
+                "A file of events belongs to no day.", hint="Make the lake again: python -m pipeline rebuild"
+            )
+        found = {day: (opened, *files) for day, files in sorted(rows)}
+        with self._lock:
+            self._marks[key] = found
+            while len(self._marks) > _VERSIONS:
+                self._marks.popitem(last=False)
+        return found
+
+    def recall(self, key: Hashable) -> Sized | None:
+        """The part kept by `key`, which names the question and the mark of its day; None when there is none."""
+        with self._lock:
+            part = self._parts.get(key)
+            if part is not None:
+                self._parts.move_to_end(key)
+            return part
+
+    def keep(self, key: Hashable, part: Sized) -> None:
+        """Keep a part, and let go of those that were not asked for longest."""
+        with self._lock:
+            replaced = self._parts.pop(key, None)
+            self._bytes += _size(part) - (0 if replaced is None else _size(replaced))
+            self._parts[key] = part
+            while self._bytes > _BYTES:
+                self._bytes -= _size(self._parts.popitem(last=False)[1])
+
+
+def _size(part: Sized) -> int:
+    return part.nbytes + _OVERHEAD

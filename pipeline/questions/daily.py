@@ -1,0 +1,103 @@
+"""Answers put together from parts, of one day each, so that only days that have changed are asked again.
+
+Whatever is counted over a view is the sum of its days. A part is kept by the question, the filters, the stretch of the
+day that the view covers, and the mark of that day in the lake: it is right for as long as it can be found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar, cast
+
+from pipeline.lake.days import Sized
+from pipeline.questions.people import JOINED
+from pipeline.questions.ranges import Bounds
+from pipeline.questions.snapshot import Snapshot
+from pipeline.questions.view import View
+
+Part = TypeVar("Part", bound=Sized)
+Ask = Callable[[Bounds], Mapping[date, Part]]
+
+_DAY = timedelta(days=1)
+_EPOCH = date(1970, 1, 1)
+_APART = 3  # stretches that are asked one by one; of more, all between them is asked
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What a view covers of one day, and what its answer is kept by."""
+
+    day: date
+    bounds: Bounds
+    key: Hashable
+
+
+def daily(snapshot: Snapshot, view: View, question: Hashable, ask: Ask[Part], nothing: Part) -> list[Part]:
+    """The parts of an answer about `view`, oldest day first; days without events have none.
+
+    `ask` gives the parts of all days within bounds; a day that it leaves out is `nothing`. `question` names what is
+    asked apart from the view: of two questions of the same name, one may get the other's parts.
+    """
+    if not _lasting(view):
+        return [*ask(view.bounds()).values()]
+    filters = tuple(filter.text() for filter in view.filters)
+    return by_day(snapshot, view.bounds(), (question, filters), ask, nothing)
+
+
+def by_day(snapshot: Snapshot, bounds: Bounds, question: Hashable, ask: Ask[Part], nothing: Part) -> list[Part]:
+    """The same of all events within bounds. What is asked is to follow from these events alone."""
+    pieces = _pieces(snapshot, bounds, question)
+    known = {piece: snapshot.days.recall(piece.key) for piece in pieces}
+    for run in _runs([known[piece] is None for piece in pieces]):
+        asked = pieces[run]
+        found = ask((asked[0].bounds[0], asked[-1].bounds[1]))
+        for piece in asked:
+            part = found.get(piece.day, nothing)
+            snapshot.days.keep(piece.key, part)
+            known[piece] = part
+    return [cast(Part, known[piece]) for piece in pieces]
+
+
+def day_of(number: int) -> date:
+    """The day with that number since 1970, as `functions.day_number` counts them."""
+    return _EPOCH + timedelta(days=number)
+
+
+def whole_days(bounds: Bounds) -> Bounds:
+    """All of the days (UTC) that bounds touch."""
+    start, end = bounds
+    return _midnight(start.date()), _midnight((end - timedelta(microseconds=1)).date()) + _DAY
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _lasting(view: View) -> bool:
+    """Whether the days alone decide the answer. Who an event belongs to may change later, by a link or a trait."""
+    return JOINED.isdisjoint(filter.field for filter in view.filters)
+
+
+def _pieces(snapshot: Snapshot, within: Bounds, question: Hashable) -> list[_Piece]:
+    """The days with events that lie within bounds, oldest first."""
+    start, end = within
+    pieces = []
+    for day, mark in snapshot.days.marks(snapshot.version).items():
+        bounds = max(start, _midnight(day)), min(end, _midnight(day) + _DAY)
+        if bounds[0] < bounds[1]:
+            pieces.append(_Piece(day, bounds, (question, snapshot.masked, bounds, mark)))
+    return pieces
+
+
+def _runs(missing: Sequence[bool]) -> Iterator[slice]:
+    """The stretches of what is missing, as slices; few of them, so what lies between two may be in them."""
+    places = [place for place, is_missing in enumerate(missing) if is_missing]
+    if not places:
+        return
+    gaps = [place for place in range(1, len(places)) if places[place] > places[place - 1] + 1]
+    if len(gaps) >= _APART:
+        gaps = []
+    for first, last in zip([0, *gaps], [*gaps, len(places)], strict=True):
+        yield slice(places[first], places[last - 1] + 1)

@@ -1,0 +1,122 @@
+"""What is kept of days never tells anything else than the lake itself: asked again after every kind of change, and of
+older versions, a lake that remembers answers as one that was opened just now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.lake import Lake, Snapshot, maintain
+from pipeline.lake.days import Days
+from pipeline.questions import activity, facets
+from pipeline.questions.masking import masked
+from pipeline.questions.timeline import timeline
+from pipeline.questions.view import View
+from tests import nasty
+from tests.support import add_events, make_lake, make_settings
+
+SECRET = b"of these tests, and long enough!"
+RUNS = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+EVENTS = nasty.events(5, 400)
+WHOLE = View.parse("from=1970-01-01&to=2199-12-31", now=nasty.NOW, zone=nasty.PARIS)
+
+
+class Case:
+    """A lake that remembers, and versions of it. No dataclass: Hypothesis would print the lake."""
+
+    def __init__(self, folder: Path, lake: Lake) -> None:
+        self.folder = folder
+        self.lake = lake
+        self.versions: list[int] = []
+        self.counts: list[int] = []  # of events, as the engine counts them
+        self.loaded = 0
+
+    def load(self, events: int = 60) -> None:
+        """Events of all days, in no order."""
+        add_events(self.lake, EVENTS[self.loaded : self.loaded + events], key=f"{self.loaded}.jsonl")
+        self.loaded += events
+
+    def merge(self) -> None:
+        maintain.merge(self.lake)
+
+    def remove(self) -> None:
+        """Some rows of several days, as retention and erasure do."""
+        with self.lake.changing() as cursor:
+            cursor.execute("DELETE FROM lake.events WHERE hash(event_id) % 7 = 0")
+
+
+CHANGES: tuple[Callable[[Case], None], ...] = (
+    *(Case.load, Case.load, Case.merge, Case.load, Case.remove, Case.load, Case.merge, Case.merge, Case.remove),
+)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """Asked everything after every change, so that parts of all versions are kept."""
+    folder = tmp_path_factory.mktemp("lake")
+    with closing(make_lake(folder, [])) as lake:
+        case = Case(folder, lake)
+        for change in CHANGES:
+            change(case)
+            case.versions.append(lake.snapshot().version)
+            case.counts.append(activity.count(lake.snapshot(), WHOLE))
+            answers(lake.snapshot(), WHOLE)
+        yield case
+
+
+def answers(snapshot: Snapshot, view: View) -> list[object]:
+    counted = timeline(snapshot, view)
+    found = facets.facets(snapshot, view, ["path", "event"], 4)
+    return [np.stack([counted.buckets, counted.counts]).tolist(), found, facets.glance(snapshot, view)]
+
+
+@RUNS
+@given(view=nasty.views(), place=st.integers(0, len(CHANGES) - 1), hidden=st.booleans())
+def test_what_is_kept_of_days_is_what_the_lake_says(case: Case, view: View, place: int, hidden: bool) -> None:
+    with closing(Lake.open(make_settings(case.folder))) as fresh:
+        version = case.versions[place]
+        here, there = case.lake.snapshot(version), fresh.snapshot(version)
+        if hidden:
+            here, there = masked(here, SECRET), masked(there, SECRET)
+            view = view.with_(filters=())
+        assert answers(here, view) == answers(there, view)
+        assert answers(here, view) == answers(there, view), "asked again"
+
+
+def test_every_version_keeps_its_own_answers(case: Case) -> None:
+    """Files that were merged since are read in part by older versions, and rows are deleted from the same files."""
+    with closing(Lake.open(make_settings(case.folder))) as fresh:
+        for version in (*case.versions, *reversed(case.versions)):
+            assert answers(case.lake.snapshot(version), WHOLE) == answers(fresh.snapshot(version), WHOLE)
+        seen = [timeline(case.lake.snapshot(version), WHOLE).total for version in case.versions]
+    assert seen == case.counts
+
+
+def test_only_what_changed_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[object] = []
+    real = Days.keep
+    monkeypatch.setattr(Days, "keep", lambda self, key, part: kept.append(key) or real(self, key, part))  # type: ignore[func-returns-value]
+    with closing(make_lake(tmp_path, EVENTS[:50])) as lake:
+        answers(lake.snapshot(), WHOLE)
+        days, kept[:] = len(lake.snapshot().days.marks(lake.snapshot().version)), []
+        add_events(lake, [{"message_id": "new", "occurred_at": nasty.NOW}], key="new")
+        answers(lake.snapshot(), WHOLE)
+        assert days > 5
+        assert len(kept) == 4, "the newest day's timeline, people, and both questions for values"
+
+
+def test_too_many_values_are_asked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(make_lake(tmp_path, EVENTS[:80])) as lake:
+        few = facets.facets(lake.snapshot(), WHOLE, ["path", "event"], 4)
+        monkeypatch.setattr("pipeline.questions.tallies._MANY", 3)
+        assert facets.facets(lake.snapshot(), WHOLE, ["path", "event"], 4) == few
+        with closing(Lake.open(make_settings(tmp_path))) as fresh:
+            assert facets.facets(fresh.snapshot(), WHOLE, ["path", "event"], 4) == few
