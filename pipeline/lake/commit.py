@@ -33,11 +33,12 @@ from pipeline.lake.ledger import (
     write_rejected,
 )
 from pipeline.lake.numbers import number_people
-from pipeline.lake.schema import PERSON
+from pipeline.lake.schema import ID_NUMBER, IP_NUMBER, PERSON
 
 _INSERT_EVENTS = f"""
 INSERT INTO lake.events BY NAME
-SELECT fresh.* REPLACE (event_id::UUID AS event_id), number AS person_number
+SELECT fresh.* REPLACE (event_id::UUID AS event_id), number AS person_number, {ID_NUMBER} AS id_number,
+       {IP_NUMBER} AS ip_number
 FROM batch_rows fresh LEFT JOIN numbers ON numbers.person = {PERSON}
 """  # noqa: S608
 

@@ -13,18 +13,34 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.lake.schema import ID_NUMBER
+
+# Ids the lake may have near in time: so far as their numbers tell, which are read in a tenth of the ids' time.
+_LIKE = f"""
+CREATE OR REPLACE TEMP TABLE like_known AS
+SELECT DISTINCT id_number FROM lake.events
+WHERE occurred_at BETWEEN $1 AND $2 AND id_number IN (SELECT {ID_NUMBER} FROM incoming_ids)
+"""  # noqa: S608
 # Both sides of the look-up in one statement: ids repeated within the batch, and ids the lake has near in time.
-_SUSPECTS = """
-WITH batch AS (SELECT ordinal, event_id::UUID AS event_id, occurred_at FROM incoming_ids),
+_SUSPECTS = f"""
+WITH batch AS (
+    SELECT ordinal, event_id::UUID AS event_id, occurred_at, {ID_NUMBER} AS id_number FROM incoming_ids
+),
 known AS (
     SELECT event_id, list(occurred_at) AS times FROM lake.events
-    WHERE occurred_at BETWEEN $1 AND $2 AND event_id IN (SELECT event_id FROM batch) GROUP BY event_id
+    WHERE occurred_at BETWEEN $1 AND $2 AND event_id IN (
+        SELECT event_id FROM batch WHERE id_number IN (FROM like_known)
+    ) GROUP BY event_id
 ),
 repeated AS (SELECT event_id FROM batch GROUP BY event_id HAVING count(*) > 1)
 SELECT ordinal, batch.event_id::VARCHAR, batch.occurred_at, known.times
 FROM batch LEFT JOIN known USING (event_id)
 WHERE known.times IS NOT NULL OR batch.event_id IN (SELECT event_id FROM repeated)
 ORDER BY ordinal
+"""  # noqa: S608
+_REPEATED = """
+SELECT ordinal, event_id::UUID::VARCHAR, occurred_at, NULL AS times FROM incoming_ids
+WHERE event_id::UUID IN (SELECT event_id::UUID FROM incoming_ids GROUP BY ALL HAVING count(*) > 1) ORDER BY ordinal
 """
 
 
@@ -43,7 +59,10 @@ def first_copies(con: duckdb.DuckDBPyConnection, table: pa.Table, days: int) -> 
             "occurred_at": table["occurred_at"],
         }
     )
-    suspects = con.execute(_SUSPECTS, [first - window, last + window]).fetchall()
+    near = [first - window, last + window]
+    con.execute(_LIKE, near)
+    like_known = con.execute("SELECT count(*) FROM like_known").fetchone() != (0,)
+    suspects = (con.execute(_SUSPECTS, near) if like_known else con.execute(_REPEATED)).fetchall()
     kept: dict[str, list[datetime]] = {}
     for ordinal, event_id, occurred_at, times in suspects:
         stored = kept.setdefault(event_id, list(times or ()))

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from pipeline.event import FIELD, STORED
-from pipeline.questions.matching import between, instant, matching
+from pipeline.questions.matching import between, instant, matching, of_ids
 from pipeline.questions.people import JOINED, identify, of_people, with_people
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import Stretch, Timeline, stretch, timeline
@@ -87,7 +88,7 @@ def event(snapshot: Snapshot, event_id: str, *, near: datetime | None = None) ->
     events = snapshot.events
     if near is not None:
         events = between(events, (near, near + _MICROSECOND))
-    found = events.filter(events.event_id == ibis.uuid(event_id)).select(*STORED_FIELDS).limit(1)
+    found = events.filter(of_ids(events, [UUID(event_id)])).select(*STORED_FIELDS).limit(1)
     rows = _dicts(snapshot.fetch(found))
     if not rows:
         return None

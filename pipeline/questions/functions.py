@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 import ibis
 import ibis.expr.types as ir
@@ -28,6 +29,7 @@ _numbers = ibis.udf.scalar.builtin(
 _hash = ibis.udf.scalar.builtin(lambda text: None, name="hash", signature=(("string",), "uint64"))
 _json = ibis.udf.scalar.builtin(lambda text: None, name="json", signature=(("string",), "string"))
 _sha256 = ibis.udf.scalar.builtin(lambda text: None, name="sha256", signature=(("string",), "string"))
+_md5_number = ibis.udf.scalar.builtin(lambda text: None, name="md5_number_lower", signature=(("string",), "uint64"))
 _epoch_us = ibis.udf.scalar.builtin(lambda at: None, name="epoch_us", signature=(("timestamp('UTC')",), "int64"))
 
 
@@ -80,6 +82,16 @@ def _of_few(column: ir.Value, values: Sequence[Any]) -> ir.BooleanValue:
     if not values:
         return ibis.literal(False)
     return column == values[0] if len(values) == 1 else column.isin(values)
+
+
+def id_number(event_id: UUID) -> int:
+    """What `events.id_number` is for that id: its first eight digits."""
+    return event_id.int >> 96
+
+
+def ip_number(address: str) -> ir.IntegerValue:
+    """What `events.ip_number` is for that address: 32 bits of its MD5."""
+    return _md5_number(ibis.literal(address)) % (1 << 32)
 
 
 def hashed(text: ir.StringValue, salt: int) -> ir.IntegerValue:

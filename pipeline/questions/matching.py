@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import ibis
 import ibis.expr.types as ir
@@ -19,7 +20,7 @@ from pipeline.event import NUMBER, Op
 from pipeline.questions import addresses
 from pipeline.questions.daily import by_day, day_of, whole_days
 from pipeline.questions.filters import Filter, field_type, metadata_key
-from pipeline.questions.functions import among, day_number, json_is_text, json_text
+from pipeline.questions.functions import among, among_numbers, day_number, id_number, ip_number, json_is_text, json_text
 from pipeline.questions.people import of_customers, of_people, with_people
 from pipeline.questions.ranges import Bounds
 from pipeline.questions.refusing import refuse_filters
@@ -111,8 +112,8 @@ def _positive(asked: _Asked, field: str, op: Op, values: Sequence[str]) -> ir.Bo
         return ibis.or_(*(_COMPARE[op](number, float(value)) for value in values))
     if op is Op.IS_SET:
         return text_of(field, events).notnull()
-    if field_type(field) == "uuid":
-        return among(events[field], [ibis.uuid(value) for value in values])
+    if field == "event_id":
+        return of_ids(events, [UUID(value) for value in values])
     if field == "person" and op is Op.IS:
         return of_people(snapshot, events, values)
     if field == "customer_id" and op is Op.IS:
@@ -120,6 +121,12 @@ def _positive(asked: _Asked, field: str, op: Op, values: Sequence[str]) -> ir.Bo
     if field == "ip":
         return _address_matches(asked, op, values)
     return _text_matches(_plain(field, events), op, values)
+
+
+def of_ids(events: ir.Table, ids: Sequence[UUID]) -> ir.BooleanValue:
+    """Whether `event_id` is one of these. Asked of the number first, which is read in a tenth of the time."""
+    numbers = among_numbers(events.id_number, [id_number(each) for each in ids])
+    return numbers & among(events.event_id, [ibis.uuid(str(each)) for each in ids])
 
 
 def _plain(field: str, events: ir.Table) -> ir.StringValue:
@@ -144,7 +151,9 @@ def _address_matches(asked: _Asked, op: Op, values: Sequence[str]) -> ir.Boolean
     mapped = _mapped(asked)
     if op is Op.IS:
         wanted = {addresses.unmapped_text(value) for value in values}
-        return among(address, sorted({*wanted, *(text for text, ipv4 in mapped.items() if ipv4 in wanted)}))
+        wanted |= {text for text, ipv4 in mapped.items() if ipv4 in wanted}
+        numbers = ibis.or_(*(asked.events.ip_number == ip_number(text) for text in sorted(wanted)))
+        return numbers & among(address, sorted(wanted))
     matches = _text_matches(address, op, values)
     if not mapped:
         return matches

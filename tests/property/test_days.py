@@ -37,7 +37,7 @@ class Case:
         self.lake = lake
         self.versions: list[int] = []
         self.counts: list[int] = []  # of events, as the engine counts them
-        self.loaded = 0
+        self.loaded = self.removed = 0
 
     def load(self, events: int = 60) -> None:
         """Events of all days, in no order."""
@@ -49,8 +49,9 @@ class Case:
 
     def remove(self) -> None:
         """Some rows of several days, as retention and erasure do."""
+        self.removed += 1
         with self.lake.changing() as cursor:
-            cursor.execute("DELETE FROM lake.events WHERE hash(event_id) % 7 = 0")
+            cursor.execute(f"DELETE FROM lake.events WHERE line % 7 = {self.removed}")
 
 
 CHANGES: tuple[Callable[[Case], None], ...] = (
