@@ -51,7 +51,7 @@ class Case:
         """Some rows of several days, as retention and erasure do."""
         self.removed += 1
         with self.lake.changing() as cursor:
-            cursor.execute(f"DELETE FROM lake.events WHERE line % 7 = {self.removed}")
+            cursor.execute("DELETE FROM lake.events WHERE line % 7 = $1", [self.removed])
 
 
 CHANGES: tuple[Callable[[Case], None], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import time
 from datetime import UTC, datetime, timedelta
@@ -221,7 +222,8 @@ def test_an_older_lake_gets_its_people_numbered(tmp_path: Path) -> None:
     ]
     lake = make_lake(tmp_path, told)
     with lake.engine.cursor() as cursor:  # back to version 1
-        for table, column in (("events", "person_number"), ("links", "visitor_number"), ("links", "customer_number")):
+        numbers = [("events", f"{of}_number") for of in ("person", "id", "ip")]
+        for table, column in (*numbers, ("links", "visitor_number"), ("links", "customer_number")):
             cursor.execute(f"ALTER TABLE lake.{table} DROP COLUMN {column}")
         cursor.execute("DROP TABLE lake.people")
         cursor.execute("DROP TABLE lake.removed")
@@ -241,6 +243,25 @@ def test_an_older_lake_gets_its_people_numbered(tmp_path: Path) -> None:
     ]
     lake.close()
     assert Lake.open(make_settings(tmp_path)).snapshot().version == snapshot.version  # nothing is left to do
+
+
+def test_events_have_numbers_of_their_ids_and_addresses(tmp_path: Path) -> None:
+    """New ones, and those of an older lake."""
+    told = [{"message_id": "a", "ip": "198.51.100.7"}, {"message_id": "b"}]
+    lake = make_lake(tmp_path, told)
+    expected = {row["message_id"]: int(str(row["event_id"])[:8], 16) for row in rows(lake.snapshot(), "events")}
+    md5 = {"198.51.100.7": int.from_bytes(hashlib.md5(b"198.51.100.7").digest()[8:], "little") % 2**32, None: None}
+    for _ in range(2):
+        found = rows(lake.snapshot(), "events")
+        assert {row["message_id"]: row["id_number"] for row in found} == expected
+        assert all(row["ip_number"] == md5[row["ip"]] for row in found)
+        with lake.engine.cursor() as cursor:  # back to version 3
+            for column in ("id_number", "ip_number"):
+                cursor.execute(f"ALTER TABLE lake.events DROP COLUMN {column}")
+            cursor.execute("DELETE FROM lake.migrations")
+            cursor.execute("INSERT INTO lake.migrations VALUES (3, now())")
+        lake.close()
+        lake = Lake.open(make_settings(tmp_path))
 
 
 def test_a_moved_data_folder_still_opens(tmp_path: Path) -> None:
