@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import ActivityError
 from pipeline.event import EVENT_SCHEMA, FIELD, FIELDS
-from pipeline.questions.activity import newest_first
+from pipeline.questions.activity import STORED_FIELDS, newest_first
 from pipeline.questions.cells import csv_header, csv_lines, local_text, utc_text
 from pipeline.questions.matching import matching
+from pipeline.questions.people import JOINED, Everybody, everybody
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import slices, timeline
 from pipeline.questions.view import View
@@ -49,14 +50,25 @@ def batches(snapshot: Snapshot, view: View, progress: Progress | None = None) ->
     `progress` is called after each batch has been taken.
     """
     counted = timeline(snapshot, view)
+    known = everybody(snapshot) if counted.total > _FIRST_SLICE else None
+    read = EXPORTED if known is None else (*STORED_FIELDS, "person_number")
     done, total = 0, counted.total
     for part in slices(snapshot, view, counted, _SLICE, _FIRST_SLICE):
-        events = matching(snapshot, view, EXPORTED, within=part.bounds)
-        for batch in snapshot.stream(newest_first(events).select(*EXPORTED), _BATCH):
-            yield batch.cast(SCHEMA)
+        events = newest_first(matching(snapshot, view, read, within=part.bounds))
+        for batch in snapshot.stream(events.select(*read), _BATCH):
+            yield _described(batch, known).cast(SCHEMA)
             done += len(batch)
             if progress is not None:
                 progress(done, total)
+
+
+def _described(batch: pa.RecordBatch, known: Everybody | None) -> pa.RecordBatch:
+    """A batch with every field, where it has the numbers of people in their place."""
+    if known is None:
+        return batch
+    numbers = batch.column("person_number")
+    columns = (known.of(numbers, name) if name in JOINED else batch.column(name) for name in EXPORTED)
+    return pa.RecordBatch.from_arrays([*columns], names=[*EXPORTED])
 
 
 def csv(snapshot: Snapshot, view: View, *, bom: bool = False, progress: Progress | None = None) -> Iterator[bytes]:

@@ -7,7 +7,8 @@ what a reader did before registering carries their name as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 import ibis
@@ -20,10 +21,12 @@ import pyarrow.compute as pc
 from pipeline.questions.functions import among, among_numbers
 from pipeline.questions.snapshot import Snapshot
 
-JOINED = frozenset({"person", "name", "email"})
+TRAITS = ("name", "email")
+JOINED = frozenset({"person", *TRAITS})
 CUSTOMER, VISITOR = "c:", "a:"  # what a person begins with
 Numbers = npt.NDArray[np.integer]
 
+_MANY = 3_000_000  # people, not to be held in memory at once
 _FEW = 5_000  # to look up; of more, all are read
 
 
@@ -45,6 +48,34 @@ def linked_numbers(snapshot: Snapshot) -> Numbers:
     person: Numbers = np.arange((most or 0) + 1, dtype=np.int32)
     person[told["visitor_number"].to_numpy()] = told["customer_number"].to_numpy()
     return person
+
+
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """Who an event's `person_number` stands for, of all people at once: for questions that would join them again for
+    every slice of their events."""
+
+    _row: pa.Array  # by number, the place of its person in `_told`; null for a number that nobody has
+    _told: Mapping[str, pa.Array]
+
+    def of(self, numbers: pa.Array, field: str) -> pa.Array:
+        """`person`, `name` or `email` of events with these numbers; null where there is none."""
+        return self._told[field].take(self._row.take(numbers))
+
+
+def everybody(snapshot: Snapshot) -> Everybody | None:
+    """Everybody in the lake, in some 60 bytes each; None when they are too many for that."""
+    person = linked_numbers(snapshot)
+    if len(person) > _MANY:
+        return None
+    latest = latest_traits(snapshot.traits)
+    traits = latest.select(*TRAITS, _who=ibis.literal(CUSTOMER) + latest.customer_id)
+    people = snapshot.people
+    told = snapshot.fetch(people.left_join(traits, people.person == traits["_who"]).select("number", "person", *TRAITS))
+    rows = np.full(len(person), -1, dtype=np.int32)
+    rows[told["number"].to_numpy()] = np.arange(len(told), dtype=np.int32)
+    row = rows[person]
+    return Everybody(pa.array(row, mask=row < 0), {name: told[name].combine_chunks() for name in ("person", *TRAITS)})
 
 
 def persons(snapshot: Snapshot, numbers: Numbers) -> pa.Array:
