@@ -20,7 +20,7 @@ from tests.browser.conftest import ROOT, free_port, serving, visit
 
 MOST_MB, MOST_SECONDS = 400, 6
 _AFTER = 20  # seconds after the only reader left
-_PATIENCE = 600  # seconds for a start that makes the demo
+_PATIENCE = 60  # seconds until the dashboard answers
 _ROWS = "tr[data-row]"
 
 
@@ -32,12 +32,20 @@ def measure(work: Path, data_set: DataSet) -> Iterator[Figure]:
             yield from _idle(data, data_set, browser)
             view = f"/?{data_set.view(14)}"
             yield Figure(f"start over {data_set}, to the first page", _started(data, browser, view), "s")
-        demo = work / "demo"
-        demo.mkdir()
+        demo = _demo(work / "demo")
         _started(demo, browser, "/")
         seconds = _started(demo, browser, "/")
         yield Figure("`make run`, second start, to the first page", seconds, "s", at_most=MOST_SECONDS)
         browser.close()
+
+
+def _demo(data: Path) -> Path:
+    """The demo's data, loaded, as `make run` leaves it behind the first time."""
+    data.mkdir()
+    for command in (["demo"], ["run", "--once"]):
+        whole = [sys.executable, "-m", "pipeline", *command]
+        subprocess.run(whole, cwd=ROOT, env=environment(data), check=True, stdout=subprocess.DEVNULL)
+    return data
 
 
 def _idle(data: Path, data_set: DataSet, browser: Browser) -> Iterator[Figure]:

@@ -13,13 +13,18 @@ import random
 import re
 import sys
 import time
+from collections import Counter
+from contextlib import suppress
 from urllib.parse import quote
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 THINKING = 5.0  # seconds between two clicks of a reader, on average
+_PATIENCE = 120  # seconds
+_PROTOCOL = Subprotocol("streamlit")
 _EVENT = re.compile(rb'"event_id": ?"([0-9a-f-]{36})"')
 _COUNTRIES = ("Germany", "France", "United Kingdom", "Spain", "Japan", "Canada", "India")
 
@@ -32,8 +37,10 @@ class Visitor:
         self._view = view
         self._random = random.Random(seed)
         self._events: list[str] = []
-        self._deltas: dict[str, int] = {}  # by fragment: the page's own is the one that draws most
+        self._drawn: Counter[str] = Counter()  # deltas by fragment, at first: the page's own draws most
+        self._page = ""
         self._script = ""
+        self._awaited = ""  # the fragment that was clicked in; empty for the whole page
         self._finished = asyncio.Event()
         self._repeating: dict[str, asyncio.Task[None]] = {}
         self._query = view
@@ -41,23 +48,26 @@ class Visitor:
 
     async def stay(self) -> None:
         """Read and click until cancelled."""
-        async with connect(self._url, subprotocols=["streamlit"], max_size=None) as self._socket:  # type: ignore[list-item]
-            listening = asyncio.create_task(self._listen(self._socket))
+        async with connect(self._url, subprotocols=[_PROTOCOL], max_size=None) as self._socket:
             try:
-                await self._ask()
-                await self._answered()
-                while True:
-                    await asyncio.sleep(self._random.expovariate(1 / THINKING))
-                    await self._click()
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._listen())
+                    tasks.create_task(self._read())
             finally:
-                for task in (listening, *self._repeating.values()):
+                for task in self._repeating.values():
                     task.cancel()
+
+    async def _read(self) -> None:
+        await self._answer()
+        self._page = self._drawn.most_common(1)[0][0]
+        while True:
+            await asyncio.sleep(self._random.expovariate(1 / THINKING))
+            await self._click()
 
     async def _click(self) -> None:
         self._query = self._view + self._choice()
         started = time.perf_counter()
-        await self._ask(max(self._deltas, key=self._deltas.__getitem__))
-        await self._answered()
+        await self._answer(self._page)
         self.seconds.append(time.perf_counter() - started)
 
     def _choice(self) -> str:
@@ -77,15 +87,19 @@ class Visitor:
         state.fragment_id = fragment
         state.is_auto_rerun = by_itself
         state.context_info.timezone = "UTC"
-        self._finished.clear()
         await self._socket.send(message.SerializeToString())
 
-    async def _answered(self) -> None:
-        async with asyncio.timeout(120):
-            await self._finished.wait()
+    async def _answer(self, fragment: str = "") -> None:
+        """Ask, and wait until that has run, or out of patience; what the page asks by itself may run meanwhile."""
+        self._awaited = fragment
+        self._finished.clear()
+        await self._ask(fragment)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self._finished.wait()
 
-    async def _listen(self, socket: ClientConnection) -> None:
-        async for data in socket:
+    async def _listen(self) -> None:
+        async for data in self._socket:
             assert isinstance(data, bytes)
             message = ForwardMsg.FromString(data)
             kind = message.WhichOneof("type")
@@ -95,13 +109,18 @@ class Visitor:
                 self._take(message, data)
             elif kind == "auto_rerun":
                 self._repeat(message.auto_rerun.fragment_id, message.auto_rerun.interval)
-            elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            elif kind == "script_finished" and self._is_answer(message):
                 self._finished.set()
 
+    def _is_answer(self, message: ForwardMsg) -> bool:
+        if message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            return False
+        ran = message.metadata.run.fragment_ids
+        return not ran or self._awaited in ran
+
     def _take(self, message: ForwardMsg, data: bytes) -> None:
-        fragment = message.delta.fragment_id
-        if fragment:
-            self._deltas[fragment] = self._deltas.get(fragment, 0) + 1
+        if not self._page and message.delta.fragment_id:
+            self._drawn[message.delta.fragment_id] += 1
         if found := _EVENT.findall(data):
             self._events = [event.decode() for event in found]
 
@@ -124,6 +143,8 @@ async def _visit(url: str, view: str, count: int) -> list[float]:
     if staying.done():
         await staying  # a reader never leaves but by an error
     staying.cancel()
+    with suppress(asyncio.CancelledError):
+        await staying
     return [seconds for visitor in visitors for seconds in visitor.seconds]
 
 
