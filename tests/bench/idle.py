@@ -89,10 +89,12 @@ def _first_answer(page: Page, view: str) -> None:
 @contextmanager
 def _running(data: Path, port: int) -> Iterator[None]:
     command = [sys.executable, "-m", "pipeline", "start", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(data), stdout=subprocess.DEVNULL)
+    log = data / "start.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(data), stdout=output, stderr=output)
     try:
         yield
-        assert process.poll() is None, "make run ended by itself"
+        assert process.poll() is None, log.read_text()
     finally:
         process.terminate()
         process.wait(60)

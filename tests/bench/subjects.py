@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from pipeline.event import STORED
-from pipeline.lake import Lake, Snapshot
+from pipeline.lake import Lake
 from pipeline.questions import activity
-from pipeline.questions.activity import ROWS, Mark
+from pipeline.questions.activity import ROWS, STORED_FIELDS, Mark
 from pipeline.questions.timeline import timeline
 from pipeline.questions.view import View
 from tests.bench.dataset import DataSet
 
-_FIELDS = tuple(field.name for field in STORED)
-_PLACES = 12  # pages of the list, evenly spread, that customers, addresses and events are taken from
+_PLACES = 6  # pages of the list, evenly spread, that customers, addresses and events are taken from
 _DEEP = 10_000  # the page that deep paging is asked for, where there are as many
 
 EVENTS = ("Modal Displayed", "Registered", "Video Played", "Page Viewed", "Comment Posted")
@@ -51,7 +49,8 @@ def chosen(data_set: DataSet, lake: Lake) -> Subjects:
     view = View.parse(whole, now=data_set.end, zone=ZONE)
     counted = timeline(snapshot, view)
     last = max(1, -(-counted.total // ROWS))
-    rows = [row for place in range(_PLACES) for row in _page(snapshot, view, 1 + place * last // _PLACES)]
+    pages = [view.with_(page=1 + place * last // _PLACES) for place in range(_PLACES)]
+    rows = [row for each in pages for row in activity.page(snapshot, each, counted=counted, fields=STORED_FIELDS).rows]
     rows = rows[:: max(1, len(rows) // 100)]
     return Subjects(
         recent=data_set.view(min(data_set.days, 14)),
@@ -63,7 +62,3 @@ def chosen(data_set: DataSet, lake: Lake) -> Subjects:
         addresses=tuple(dict.fromkeys(row["ip"] for row in rows))[:25],
         marks=tuple(Mark(row["event_id"], row["occurred_at"]) for row in rows)[:25],
     )
-
-
-def _page(snapshot: Snapshot, view: View, number: int) -> list[dict[str, object]]:
-    return activity.page(snapshot, view.with_(page=number), fields=_FIELDS).rows

@@ -10,6 +10,7 @@ import pytest
 
 from pages.parts import answers as page_answers
 from pipeline.questions import activity, ledger
+from pipeline.questions.view import View
 from tests.bench import dataset, recipe, results
 from tests.bench.answers import alike
 from tests.bench.asked import OF_EACH, PROPOSED, QUESTIONS, TOLD, Ours
@@ -17,7 +18,7 @@ from tests.bench.dataset import DataSet
 from tests.bench.figure import Figure, milliseconds
 from tests.bench.native import Native
 from tests.bench.peer import ASKED, rows_for_peers
-from tests.bench.subjects import chosen
+from tests.bench.subjects import ZONE
 
 EVENTS, DAYS = 3_000, 2
 
@@ -25,6 +26,11 @@ EVENTS, DAYS = 3_000, 2
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
     return dataset.made(EVENTS, DAYS, tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture(scope="module")
+def ours(tiny: DataSet) -> Ours:
+    return Ours(tiny)
 
 
 def test_a_data_set_is_whole_and_found_again(tiny: DataSet) -> None:
@@ -57,8 +63,8 @@ def test_more_days_are_as_busy_and_the_newest_the_same(tiny: DataSet) -> None:
     counts = []
     for data_set, days in ((tiny, DAYS), (long, DAYS), (long, 2 * DAYS)):
         lake = data_set.opened()
-        subjects = chosen(data_set, lake)
-        counts.append(activity.count(lake.snapshot(), subjects.view(data_set.view(days))))
+        view = View.parse(data_set.view(days), now=data_set.end, zone=ZONE)
+        counts.append(activity.count(lake.snapshot(), view))
         lake.close()
     assert counts == [EVENTS, EVENTS, 2 * EVENTS]
 
@@ -72,18 +78,16 @@ def test_a_copy_may_be_written_to(tiny: DataSet) -> None:
     assert parquet.exists()
 
 
-def test_our_answers_are_those_of_plain_sql(tiny: DataSet) -> None:
+def test_our_answers_are_those_of_plain_sql(tiny: DataSet, ours: Ours) -> None:
     rows_for_peers(tiny)
-    ours = Ours(tiny)
     subjects = ours.ready("subjects")()
     native = Native(tiny, subjects)
     for name in ASKED:
         assert alike(name, ours.ready(name, 1)()) == alike(name, native.ready(name, 1)()), name
 
 
-def test_every_question_can_be_asked(tiny: DataSet) -> None:
+def test_every_question_can_be_asked(ours: Ours) -> None:
     assert QUESTIONS.keys() == TOLD.keys()
-    ours = Ours(tiny)
     for name in QUESTIONS.keys() - set(ASKED):
         ours.ready(name)()
 
