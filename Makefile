@@ -39,6 +39,7 @@ soak: .venv/.installed-test ## send 200 events/s for an hour while parts are kil
 bench: .venv/.installed-test ## measure on 20 million events, into tests/bench/RESULTS.md (an hour; not part of make test)
 	@$(BIN)/python -m tests.browser.find
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench --events 2_000_000 --only lists --only flat
 
 bench-peers: .venv/.installed-test ## ask the same of ClickHouse and a native DuckDB file, side by side
 	@$(BIN)/python -m tests.bench --only peers
