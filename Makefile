@@ -1,7 +1,7 @@
 # Customers Activity. `make run` starts it, `make test` checks it, `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint faults soak bench lock clean
+.PHONY: help setup run test lint faults soak bench bench-peers lock clean
 
 # The newest Python from 3.11 on, unless PYTHON names another.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help: ## list what make can do here
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: .venv/.installed ## create .venv with the locked dependencies
 
@@ -36,8 +36,13 @@ faults: .venv/.installed-test ## try every fault at 20 points each (hours; make 
 soak: .venv/.installed-test ## send 200 events/s for an hour while parts are killed, and print what was lost
 	@$(BIN)/python -m tests.faults.soak
 
-bench: .venv/.installed-test ## print rates and ratios (minutes; not part of make test)
+bench: .venv/.installed-test ## measure on 20 million events, into tests/bench/RESULTS.md (an hour; not part of make test)
+	@$(BIN)/python -m tests.browser.find
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench --events 2_000_000 --only lists --only flat
+
+bench-peers: .venv/.installed-test ## ask the same of ClickHouse and a native DuckDB file, side by side
+	@$(BIN)/python -m tests.bench --only peers
 
 # Anyone who changes pyproject.toml needs this; nobody else does.
 lock: ## resolve the dependencies again, with hashes and without any index's name

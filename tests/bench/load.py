@@ -1,13 +1,11 @@
-"""Loading: rate against DuckDB's `read_json`, peak memory, and how soon what landed can be seen."""
+"""Loading: rate against DuckDB's `read_json`, and peak memory."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import multiprocessing
 import os
-import random
 import shutil
+import statistics
 import subprocess
 import sys
 import threading
@@ -16,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import psutil
 
@@ -24,9 +21,27 @@ from pipeline.lake import Lake
 from pipeline.questions import ledger
 from pipeline.settings import Settings
 from tests.bench import baseline
+from tests.bench.data import write_objects
+from tests.bench.figure import Figure
+
+OBJECTS, RUNS, LEAST, MOST_MB = 100, 3, 0.75, 1_500
 
 
-def compare(objects: Path, work: Path) -> dict[str, float]:
+def measure(work: Path, events: int) -> Iterator[Figure]:
+    """Loading gz objects of Segment's format, beside DuckDB's own `read_json` of the same ones, in turn."""
+    objects = work / "objects"
+    write_objects(objects, events=events, objects=OBJECTS, days=14, end=datetime.now(UTC), customers=50_000)
+    runs = [_compare(objects, work) for _ in range(RUNS)]
+
+    def of(name: str) -> float:
+        return statistics.median(run[name] for run in runs)
+
+    yield Figure("load", of("events/s"), "events/s")
+    yield Figure("load / read_json into the same table", of("ratio"), "×", at_least=LEAST)
+    yield Figure("peak memory", of("peak MB"), "MB", at_most=MOST_MB)
+
+
+def _compare(objects: Path, work: Path) -> dict[str, float]:
     """Seconds of both ways over the same objects, each in a process of its own; the ratio is of their rates."""
     context = multiprocessing.get_context("spawn")
     figures: dict[str, float] = {}
@@ -51,57 +66,6 @@ def compare(objects: Path, work: Path) -> dict[str, float]:
     return figures
 
 
-def freshness(work: Path, seconds: float = 120) -> list[float]:
-    """Seconds from an object's landing to its events being countable, one every few seconds, default settings."""
-    data = work / "fresh"
-    landing = data / "landing"
-    landing.mkdir(parents=True)
-    scheduler = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "run"], env=environment(data), stdout=subprocess.DEVNULL
-    )
-    lake = Lake.open(Settings(data=data))
-    landed: dict[str, float] = {}
-    seen: dict[str, float] = {}
-    rng = random.Random(1)
-    ends = time.monotonic() + seconds
-    next_landing = time.monotonic()
-    try:
-        while time.monotonic() < ends or len(seen) < len(landed):
-            if next_landing <= time.monotonic() < ends:
-                key = f"{uuid4()}.jsonl.gz"
-                _land(landing / key)
-                landed[key] = time.monotonic()
-                next_landing += rng.uniform(0.5, 3)
-            snapshot = lake.snapshot()
-            events = snapshot.events
-            for key in snapshot.fetch(events.select("object_key").distinct())["object_key"].to_pylist():
-                seen.setdefault(key, time.monotonic())
-            time.sleep(0.1)
-    finally:
-        scheduler.terminate()
-        scheduler.wait()
-        lake.close()
-    return sorted(seen[key] - at for key, at in landed.items())
-
-
-def _land(path: Path) -> None:
-    stamp = datetime.now(UTC).isoformat()
-    lines = [
-        {
-            "type": "track",
-            "event": "Test",
-            "messageId": str(uuid4()),
-            "userId": "u",
-            "timestamp": stamp,
-            "receivedAt": stamp,
-        }
-        for _ in range(50)
-    ]
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
-    temporary.rename(path)
-
-
 def environment(data: Path) -> dict[str, str]:
     """The default settings, in a data folder of the bench's own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ACTIVITY_")}
@@ -117,7 +81,7 @@ def peak_memory(process: psutil.Process | None = None) -> Iterator[list[int]]:
         while not stop.wait(0.2):
             root = process or psutil.Process()
             family = root.children(recursive=True) + ([root] if process else [])
-            peak[0] = max(peak[0], sum(map(_resident, family)))
+            peak[0] = max(peak[0], sum(map(resident, family)))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -128,8 +92,8 @@ def peak_memory(process: psutil.Process | None = None) -> Iterator[list[int]]:
         watcher.join()
 
 
-def _resident(process: psutil.Process) -> int:
-    """Shared pages counted once between those that share them, where the system tells (Linux)."""
+def resident(process: psutil.Process) -> int:
+    """Bytes in memory; shared pages counted once between those that share them, where the system tells (Linux)."""
     try:
         memory = process.memory_full_info()
         return int(getattr(memory, "pss", memory.rss))

@@ -26,8 +26,11 @@ expect.set_options(timeout=20_000)
 
 @dataclass(frozen=True, slots=True)
 class Server:
+    """`pid` is the dashboard's own process, where it is known."""
+
     url: str
     data: Path
+    pid: int = 0
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def serving(data: Path, port: int = 0, **settings: str) -> Iterator[Server]:
         )
     try:
         _await(f"http://localhost:{port}/_stcore/health", process, log)
-        yield Server(f"http://localhost:{port}", data)
+        yield Server(f"http://localhost:{port}", data, process.pid)
     finally:
         process.terminate()
         process.wait(20)
