@@ -60,7 +60,7 @@ class Days:
         self._engine = engine
         self._lock = threading.Lock()
         self._marks: OrderedDict[tuple[int, int], Mapping[date, Mark]] = OrderedDict()
-        self._parts: OrderedDict[Hashable, Sized] = OrderedDict()
+        self._parts: OrderedDict[tuple[Mark, Hashable], Sized] = OrderedDict()
         self._bytes = 0
 
     def whole(self, version: int) -> Mark:
@@ -89,22 +89,33 @@ class Days:
                 self._marks.popitem(last=False)
         return found
 
-    def recall(self, key: Hashable) -> Sized | None:
-        """The part kept by `key`, which names the question and the mark of its day; None when there is none."""
+    def recall(self, mark: Mark, question: Hashable) -> Sized | None:
+        """The part that answers `question` of the day with that mark; None when none is kept."""
         with self._lock:
-            part = self._parts.get(key)
+            part = self._parts.get((mark, question))
             if part is not None:
-                self._parts.move_to_end(key)
+                self._parts.move_to_end((mark, question))
             return part
 
-    def keep(self, key: Hashable, part: Sized) -> None:
+    def keep(self, mark: Mark, question: Hashable, part: Sized) -> None:
         """Keep a part, and let go of those that were not asked for longest."""
         with self._lock:
-            replaced = self._parts.pop(key, None)
-            self._bytes += _size(part) - (0 if replaced is None else _size(replaced))
-            self._parts[key] = part
+            self._drop((mark, question))
+            self._parts[mark, question] = part
+            self._bytes += _size(part)
             while self._bytes > _BYTES:
-                self._bytes -= _size(self._parts.popitem(last=False)[1])
+                self._drop(next(iter(self._parts)))
+
+    def forget(self, mark: Mark | None = None) -> None:
+        """Let go of the parts of the day with that mark, or of all, and of all marks: for measuring."""
+        with self._lock:
+            self._marks.clear()
+            for key in [key for key in self._parts if mark is None or key[0] == mark]:
+                self._drop(key)
+
+    def _drop(self, key: tuple[Mark, Hashable]) -> None:
+        part = self._parts.pop(key, None)
+        self._bytes -= 0 if part is None else _size(part)
 
 
 def _size(part: Sized) -> int:

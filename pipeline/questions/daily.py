@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar, cast
 
-from pipeline.lake.days import Sized
+from pipeline.lake.days import Mark, Sized
 from pipeline.questions.people import JOINED
 from pipeline.questions.ranges import Bounds
 from pipeline.questions.snapshot import Snapshot
@@ -31,7 +31,8 @@ class _Piece:
 
     day: date
     bounds: Bounds
-    key: Hashable
+    mark: Mark
+    question: Hashable
 
 
 def daily(snapshot: Snapshot, view: View, question: Hashable, ask: Ask[Part], nothing: Part) -> list[Part]:
@@ -49,13 +50,13 @@ def daily(snapshot: Snapshot, view: View, question: Hashable, ask: Ask[Part], no
 def by_day(snapshot: Snapshot, bounds: Bounds, question: Hashable, ask: Ask[Part], nothing: Part) -> list[Part]:
     """The same of all events within bounds. What is asked is to follow from these events alone."""
     pieces = _pieces(snapshot, bounds, question)
-    known = {piece: snapshot.days.recall(piece.key) for piece in pieces}
+    known = {piece: snapshot.days.recall(piece.mark, piece.question) for piece in pieces}
     for run in _runs([known[piece] is None for piece in pieces]):
         asked = pieces[run]
         found = ask((asked[0].bounds[0], asked[-1].bounds[1]))
         for piece in asked:
             part = found.get(piece.day, nothing)
-            snapshot.days.keep(piece.key, part)
+            snapshot.days.keep(piece.mark, piece.question, part)
             known[piece] = part
     return [cast(Part, known[piece]) for piece in pieces]
 
@@ -87,7 +88,7 @@ def _pieces(snapshot: Snapshot, within: Bounds, question: Hashable) -> list[_Pie
     for day, mark in snapshot.days.marks(snapshot.version).items():
         bounds = max(start, _midnight(day)), min(end, _midnight(day) + _DAY)
         if bounds[0] < bounds[1]:
-            pieces.append(_Piece(day, bounds, (question, snapshot.masked, bounds, mark)))
+            pieces.append(_Piece(day, bounds, mark, (question, snapshot.masked, bounds)))
     return pieces
 
 

@@ -155,12 +155,12 @@ def of_customers(snapshot: Snapshot, events: ir.Table, customers: Collection[str
 def _of_numbers(snapshot: Snapshot, events: ir.Table, named: Collection[str]) -> ir.BooleanValue:
     """Whether an event names one of these (customers `c:…`, visitors `a:…` of events without customer), by the lake's
     numbers, which are read in a fraction of the time that the ids take."""
-    key = ("numbers", snapshot.days.whole(snapshot.version), *named)
-    known = snapshot.days.recall(key)
+    whole, question = snapshot.days.whole(snapshot.version), ("numbers", *named)
+    known = snapshot.days.recall(whole, question)
     if known is None:
         people = snapshot.people
         known = snapshot.fetch(people.filter(among(people.person, named)).select("number"))
-        snapshot.days.keep(key, known)
+        snapshot.days.keep(whole, question, known)
     return among_numbers(events.person_number, cast(pa.Table, known)["number"].to_pylist())
 
 

@@ -35,6 +35,7 @@ class Question:
     ready: Ready
     at_most: float | None = None
     recent: bool = False  # of the last 14 days: as quick over any number of days before them
+    again: bool = False  # asked again and again, whenever a batch came
 
 
 def view_of(subjects: Subjects, name: str, turn: int) -> View:
@@ -142,11 +143,11 @@ _VIEWS: dict[str, tuple[str, Callable[[Subjects, int], str] | None]] = {
 QUESTIONS: dict[str, Question] = {
     question.name: question
     for question in (
-        Question("no filter", _first_page("no filter"), 60, recent=True),
-        Question("event", _first_page("event"), 80, recent=True),
-        Question("path", _first_page("path"), 120, recent=True),
+        Question("no filter", _first_page("no filter"), 60, recent=True, again=True),
+        Question("event", _first_page("event"), 80, recent=True, again=True),
+        Question("path", _first_page("path"), 120, recent=True, again=True),
         Question("referrer contains", _first_page("referrer contains"), 200, recent=True),
-        Question("customer", _first_page("customer"), 150),
+        Question("customer", _first_page("customer"), 150, again=True),
         Question("IP", _first_page("IP"), 150),
         Question("page 1", _page_alone("page 1")),
         Question("page 10,000", _page_alone("page 10,000")),
@@ -156,8 +157,8 @@ QUESTIONS: dict[str, Question] = {
         Question("neighbours", _neighbours),
         Question("filter bar", _proposals, recent=True),
         Question("typed", _typed, recent=True),
-        Question("panel", _panel, 250, recent=True),
-        Question("visit", _visit, recent=True),
+        Question("panel", _panel, 250, recent=True, again=True),
+        Question("visit", _visit, recent=True, again=True),
     )
 }
 TOLD = {
@@ -188,8 +189,20 @@ class Ours:
         self._snapshot = self._lake.snapshot()
         self._subjects = subjects or chosen(data_set, self._lake)
 
-    def ready(self, name: str, turn: int = 0) -> Asked:
-        """A question of `QUESTIONS`; `subjects` asks what they are about here."""
+    def ready(self, name: str, turn: int = 0, again: bool = False) -> Asked:
+        """A question of `QUESTIONS`; `subjects` asks what they are about here.
+
+        It is new: what the lake keeps of days is forgotten; or with `again`, only the newest day is, which is what a
+        batch does to a question that was asked before.
+        """
         if name == "subjects":
             return lambda: self._subjects
-        return QUESTIONS[name].ready(self._snapshot, self._subjects, turn)
+        days = self._snapshot.days
+        asked = QUESTIONS[name].ready(self._snapshot, self._subjects, turn)
+        days.forget()
+        if again:
+            asked()
+            marks = days.marks(self._snapshot.version)
+            days.forget(marks[max(marks)])
+            days.forget(days.whole(self._snapshot.version))
+        return asked

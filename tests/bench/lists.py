@@ -17,7 +17,8 @@ _DEEP = ("page 10,000", "last page")
 
 
 def measure(data_set: DataSet, runs: int = RUNS, colds: int = COLD) -> Iterator[Figure]:
-    """Each question `runs` times warm, in one process; `colds` times cold, each in a process of its own."""
+    """Each question `runs` times warm, in one process, but never asked before; `colds` times cold, each in a process of
+    its own; and where it is asked again as events come in, that, too."""
     with Apart(Ours, data_set) as ours:
         _, subjects = ours.ask("subjects")
         first: Figure | None = None
@@ -30,6 +31,8 @@ def measure(data_set: DataSet, runs: int = RUNS, colds: int = COLD) -> Iterator[
             if name == "page 1":
                 first = figure
             yield figure
+            if question.again:
+                yield milliseconds(f"{TOLD[name]}; a batch since", _warm(ours, name, runs, again=True))
         yield Figure("peak memory of the process that asked", ours.peak(), "MB")
 
 
@@ -44,6 +47,6 @@ def flat(short: DataSet, long: DataSet, runs: int = RUNS) -> Iterator[Figure]:
             yield Figure(f"{TOLD[name]}: {long} / {short}", medians[1] / medians[0], "×", at_most=FLAT)
 
 
-def _warm(ours: Apart, name: str, runs: int) -> Sequence[float]:
-    ours.ask(name, 0)
-    return [ours.ask(name, turn)[0] for turn in range(runs)]
+def _warm(ours: Apart, name: str, runs: int, again: bool = False) -> Sequence[float]:
+    ours.ask(name, 0, again)
+    return [ours.ask(name, turn, again)[0] for turn in range(runs)]

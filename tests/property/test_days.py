@@ -104,7 +104,7 @@ def test_every_version_keeps_its_own_answers(case: Case) -> None:
 def test_only_what_changed_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[object] = []
     real = Days.keep
-    monkeypatch.setattr(Days, "keep", lambda self, key, part: kept.append(key) or real(self, key, part))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(Days, "keep", lambda self, *given: kept.append(given) or real(self, *given))  # type: ignore[func-returns-value]
     with closing(make_lake(tmp_path, EVENTS[:50])) as lake:
         answers(lake.snapshot(), WHOLE)
         days, kept[:] = len(lake.snapshot().days.marks(lake.snapshot().version)), []
@@ -121,3 +121,16 @@ def test_too_many_values_are_asked_at_once(tmp_path: Path, monkeypatch: pytest.M
         assert facets.facets(lake.snapshot(), WHOLE, ["path", "event"], 4) == few
         with closing(Lake.open(make_settings(tmp_path))) as fresh:
             assert facets.facets(fresh.snapshot(), WHOLE, ["path", "event"], 4) == few
+
+
+def test_no_more_is_kept_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.lake.days._BYTES", 5_000)
+    with closing(make_lake(tmp_path, EVENTS[:80])) as lake:
+        snapshot = lake.snapshot()
+        first = answers(snapshot, WHOLE)
+        assert answers(snapshot, WHOLE) == first
+        days = snapshot.days
+        assert 0 < days._bytes <= 5_000
+        assert days._bytes == sum(part.nbytes + 800 for part in days._parts.values())
+        days.forget()
+        assert days._bytes == 0
