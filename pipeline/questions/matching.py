@@ -21,7 +21,7 @@ from pipeline.questions import addresses
 from pipeline.questions.daily import by_day, day_of, whole_days
 from pipeline.questions.filters import Filter, field_type, metadata_key
 from pipeline.questions.functions import among, among_numbers, day_number, id_number, ip_number, json_is_text, json_text
-from pipeline.questions.people import of_customers, of_people, with_people
+from pipeline.questions.people import JOINED, of_customers, of_people, with_people
 from pipeline.questions.ranges import Bounds
 from pipeline.questions.refusing import refuse_filters
 from pipeline.questions.snapshot import Snapshot
@@ -38,10 +38,14 @@ def matching(snapshot: Snapshot, view: View, fields: Iterable[str] = (), *, with
     `within` narrows the range further: questions about a page or a slice read only that stretch of time.
     """
     bounds = _narrowed(view.bounds(), within)
-    events = between(snapshot.events, bounds)
     named = {*fields, *(filter.field for filter in view.filters if not _by_ids(filter))}
-    events = with_people(snapshot, events, named)
-    return events.filter(condition(snapshot, events, view.filters, bounds)) if view.filters else events
+    events = snapshot.events
+    if not JOINED.isdisjoint(named):
+        events = with_people(snapshot, between(events, bounds), named)
+        return events.filter(condition(snapshot, events, view.filters, bounds)) if view.filters else events
+    # All in one step, which Ibis compiles in half the time that it takes for two.
+    passes = [condition(snapshot, events, view.filters, bounds)] if view.filters else []
+    return events.filter(*_inside(events, bounds), *passes)
 
 
 def condition(snapshot: Snapshot, events: ir.Table, filters: Sequence[Filter], bounds: Bounds) -> ir.BooleanValue:
@@ -66,8 +70,12 @@ class _Asked(NamedTuple):
 
 def between(events: ir.Table, bounds: Bounds) -> ir.Table:
     """The events of `[from, to)`."""
+    return events.filter(*_inside(events, bounds))
+
+
+def _inside(events: ir.Table, bounds: Bounds) -> tuple[ir.BooleanValue, ir.BooleanValue]:
     start, end = bounds
-    return events.filter(events.occurred_at >= instant(start), events.occurred_at < instant(end))
+    return events.occurred_at >= instant(start), events.occurred_at < instant(end)
 
 
 def instant(at: datetime) -> ir.TimestampScalar:
