@@ -23,7 +23,6 @@ _IBIS_TYPE: dict[str, dt.DataType] = {
     "TIMESTAMPTZ": dt.Timestamp(timezone="UTC", scale=6),
     "BIGINT": dt.Int64(),
     "INTEGER": dt.Int32(),
-    "UINTEGER": dt.UInt32(),
     "BLOB": dt.Binary(),
 }
 

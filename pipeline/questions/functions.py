@@ -14,6 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 SECOND = 1_000_000  # in microseconds
+_NUMBERS = 1 << 30  # that ids and addresses are looked up by
 _FEW = 50  # literals that compile in no time
 
 
@@ -85,13 +86,13 @@ def _of_few(column: ir.Value, values: Sequence[Any]) -> ir.BooleanValue:
 
 
 def id_number(event_id: UUID) -> int:
-    """What `events.id_number` is for that id: its first eight digits."""
-    return event_id.int >> 96
+    """What `events.id_number` is for that id: 30 bits of its first eight digits."""
+    return (event_id.int >> 96) % _NUMBERS
 
 
 def ip_number(address: str) -> ir.IntegerValue:
-    """What `events.ip_number` is for that address: 32 bits of its MD5."""
-    return _md5_number(ibis.literal(address)) % (1 << 32)
+    """What `events.ip_number` is for that address: 30 bits of its MD5."""
+    return _md5_number(ibis.literal(address)) % _NUMBERS
 
 
 def hashed(text: ir.StringValue, salt: int) -> ir.IntegerValue:
