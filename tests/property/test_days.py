@@ -23,7 +23,7 @@ from tests.support import add_events, make_lake, make_settings
 
 SECRET = b"of these tests, and long enough!"
 RUNS = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 EVENTS = nasty.events(5, 400)
 WHOLE = View.parse("from=1970-01-01&to=2199-12-31", now=nasty.NOW, zone=nasty.PARIS)
