@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
+import numpy as np
 import pyarrow.compute as pc
 
 from pipeline.errors import QuestionError
-from pipeline.questions import tallies
 from pipeline.questions.filters import known_field, operators
 from pipeline.questions.matching import matching, text_of
+from pipeline.questions.people import linked_numbers
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import Bar, Timeline, histogram, timeline
 from pipeline.questions.view import View
@@ -77,22 +76,6 @@ def facet(snapshot: Snapshot, view: View, field: str, limit: int = 20) -> Facets
 def facets(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int = 20) -> dict[str, Facets]:
     """The same for several fields in one question."""
     fields = [_countable(field) for field in fields]
-    if tallies.FEW_VALUED.issuperset(fields):
-        with suppress(tallies.TooMany):
-            counts = tallies.values(snapshot, view, fields)
-            return {field: _added_up(counts, field, place, limit) for place, field in enumerate(fields)}
-    return _asked_at_once(snapshot, view, fields, limit)
-
-
-def _added_up(counts: pa.Table, field: str, place: int, limit: int) -> Facets:
-    mine = counts.filter(pc.equal(counts["field"], place))
-    order = pc.sort_indices(mine, [("count", "descending"), ("value", "ascending", "at_end")])
-    top = mine.take(order[:limit]).to_pylist()
-    total = pc.sum(mine["count"]).as_py() or 0
-    return Facets(field, tuple(Facet(row["value"], row["count"]) for row in top), len(mine), total)
-
-
-def _asked_at_once(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int) -> dict[str, Facets]:
     events = matching(snapshot, view, fields)
     tops = [_top(events, field, place, limit) for place, field in enumerate(fields)]
     rows = snapshot.fetch(ibis.union(*tops)).to_pylist()
@@ -109,7 +92,7 @@ def _asked_at_once(snapshot: Snapshot, view: View, fields: Sequence[str], limit:
 def glance(snapshot: Snapshot, view: View, *, counted: Timeline | None = None, limit: int = 5) -> Glance:
     """Totals, people, chart and the top values of the main fields. `counted`: the view's timeline, when at hand."""
     counted = timeline(snapshot, view) if counted is None else counted
-    people, anonymous = tallies.people(snapshot, view)
+    people, anonymous = _people(snapshot, view)
     return Glance(
         total=counted.total,
         people=people,
@@ -166,3 +149,14 @@ def _counts(events: ir.Table, field: str) -> ir.Table:
 
 def _largest(counts: ir.Table, limit: int) -> ir.Table:
     return counts.order_by(counts["count"].desc(), counts.value.asc(nulls_first=False)).limit(limit)
+
+
+def _people(snapshot: Snapshot, view: View) -> tuple[int, int]:
+    """(people, anonymous events). People are told apart by the lake's numbers, and whoever became a customer is one."""
+    events = matching(snapshot, view)
+    nobody = events.customer_id.nullif("").isnull().cast("int64")
+    found = snapshot.fetch(events.group_by(number=events.person_number).agg(anonymous=nobody.sum()))
+    person = linked_numbers(snapshot)
+    seen = np.zeros(len(person), dtype=bool)
+    seen[person[found["number"].drop_null().to_numpy()]] = True
+    return int(np.count_nonzero(seen)), int(pc.sum(found["anonymous"]).as_py() or 0)

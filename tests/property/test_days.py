@@ -111,16 +111,7 @@ def test_only_what_changed_is_asked_again(tmp_path: Path, monkeypatch: pytest.Mo
         add_events(lake, [{"message_id": "new", "occurred_at": nasty.NOW}], key="new")
         answers(lake.snapshot(), WHOLE)
         assert days > 5
-        assert len(kept) == 4, "the newest day's timeline, people, and both questions for values"
-
-
-def test_too_many_values_are_asked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(make_lake(tmp_path, EVENTS[:80])) as lake:
-        few = facets.facets(lake.snapshot(), WHOLE, ["path", "event"], 4)
-        monkeypatch.setattr("pipeline.questions.tallies._MANY", 3)
-        assert facets.facets(lake.snapshot(), WHOLE, ["path", "event"], 4) == few
-        with closing(Lake.open(make_settings(tmp_path))) as fresh:
-            assert facets.facets(fresh.snapshot(), WHOLE, ["path", "event"], 4) == few
+        assert len(kept) == 1, "the newest day's timeline"
 
 
 def test_no_more_is_kept_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
