@@ -67,7 +67,6 @@ class Engine:
             con = duckdb.connect(config=self._config)
             # Before anything else, and for every cursor: the partition day, and every text of a time, follows it.
             con.execute("SET GLOBAL TimeZone = 'UTC'")
-            con.execute("SET GLOBAL parquet_metadata_cache = true")
             _load_extensions(con)
             catalog, files = (_quoted(self.folder / name) for name in (CATALOG, "files"))
             con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
