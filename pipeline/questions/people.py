@@ -149,7 +149,7 @@ def of_customers(snapshot: Snapshot, events: ir.Table, customers: Collection[str
     """Whether `customer_id` is one of `customers`."""
     if _numbered(snapshot, events):
         return _of_numbers(snapshot, events, [CUSTOMER + customer for customer in customers])
-    return events.customer_id.nullif("").isin([*customers])
+    return among(events.customer_id, customers)
 
 
 def _of_numbers(snapshot: Snapshot, events: ir.Table, named: Collection[str]) -> ir.BooleanValue:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -140,12 +140,8 @@ def _newest(world: World) -> str:
 
 def _needed(world: World) -> list[Path]:
     """The files that hold the events; others may lie beside them, which only an older version reads."""
-    lake = world.lake()
-    try:
-        with lake.engine.cursor() as cursor:
-            rows = cursor.execute("SELECT data_file FROM ducklake_list_files('lake', 'events')").fetchall()
-    finally:
-        lake.close()
+    with closing(world.lake()) as lake, lake.engine.cursor() as cursor:
+        rows = cursor.execute("SELECT data_file FROM ducklake_list_files('lake', 'events')").fetchall()
     return sorted(Path(path) for (path,) in rows)
 
 

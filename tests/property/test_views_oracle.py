@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.lake import Lake, Snapshot
-from pipeline.questions import activity, export, facets
+from pipeline.questions import activity, export, facets, people
 from pipeline.questions.masking import masked
 from pipeline.questions.timeline import histogram, timeline
 from pipeline.questions.view import View
@@ -93,7 +93,8 @@ def test_a_csv_holds_the_same_events(case: Case, view: View, bom: bool) -> None:
         assert b"".join(export.csv(case.snapshot, view, bom=bom)) == whole
         hidden = masked(case.snapshot, SECRET)
         numbered = b"".join(export.csv(hidden, view.with_(filters=())))
-    assert b"".join(export.csv(hidden, view.with_(filters=()))) == numbered
+        with patch.object(people, "_MANY", 0):  # too many to be held at once
+            assert b"".join(export.csv(hidden, view.with_(filters=()))) == numbered
     text = whole.decode("utf-8-sig" if bom else "utf-8")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["event_id"] for row in rows] == [event["event_id"] for event in expected]

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,8 @@ import pytest
 from pipeline.errors import LakeBusy, LakeError, SnapshotGone
 from pipeline.lake import Entry, Lake, Snapshot, Transaction, maintain
 from pipeline.lake.lock import writer_lock
+from pipeline.questions import activity
+from pipeline.questions.view import View
 from pipeline.sources import Rejected
 from tests.support import NOW, add_events, make_lake, make_settings
 
@@ -265,6 +268,22 @@ def test_events_have_numbers_of_their_ids_and_addresses(tmp_path: Path) -> None:
             cursor.execute("INSERT INTO lake.migrations VALUES (3, now())")
         lake.close()
         lake = Lake.open(make_settings(tmp_path))
+
+
+def test_ids_and_addresses_that_share_a_number_are_told_apart(tmp_path: Path) -> None:
+    ids = [f"5ba7b810-9dad-5d14-80b4-00c04fd430c{last}" for last in "12"]
+    ips = ["10.0.64.144", "10.0.169.252"]
+    lake = make_lake(tmp_path, [{"message_id": "a", "event_id": ids[0], "ip": ips[0]}])
+    add_events(lake, [{"message_id": "b", "event_id": ids[1], "ip": ips[1]}], key="more")
+    found = rows(lake.snapshot(), "events")
+    assert len(found) == 2, "neither is the other once more"
+    assert len({row["id_number"] for row in found}) == len({row["ip_number"] for row in found}) == 1
+    for field, values in (("event_id", ids), ("ip", ips)):
+        for value in values:
+            view = View.parse(f"from=2026-11-01&to=2026-11-30&f={field}%20is%20{value}", now=NOW, zone=ZoneInfo("UTC"))
+            assert activity.count(lake.snapshot(), view) == 1
+    assert activity.event(lake.snapshot(), ids[1])["message_id"] == "b"  # type: ignore[index]
+    lake.close()
 
 
 def test_other_readers_of_parquet_take_every_column(tmp_path: Path) -> None:
