@@ -9,6 +9,7 @@ from html import escape
 import streamlit as st
 
 from pages.parts import address, answers, words
+from pages.parts.changed import when_changed
 from pages.parts.help import about
 from pages.parts.panel import command
 from pages.parts.serving import Moment, move_on, newest
@@ -60,7 +61,7 @@ def quick_filters(view: View, go: Callable[[View], None]) -> None:
         selection_mode="multi",
         key="quick",
         label_visibility="collapsed",
-        on_change=chosen,
+        on_change=when_changed("quick", chosen),
     )
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.parts import address, answers, events, panel, words
+from pages.parts.changed import when_changed
 from pages.parts.component import Action, mount
 from pages.parts.notice import notice, waiting_for_data
 from pages.parts.raw import raw_line
@@ -125,7 +126,7 @@ def _page_choice(view: View, last: int, go: Go) -> None:
     def chosen() -> None:
         go(view.with_(page=st.session_state["page"], event=None))
 
-    st.pagination(last, key="page", max_visible_pages=7, width=_PAGES_PX, on_change=chosen)
+    st.pagination(last, key="page", max_visible_pages=7, width=_PAGES_PX, on_change=when_changed("page", chosen))
 
 
 def draw_empty(view: View, now: Moment, act: Act, *, kept: int = 0) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import answers, download, words
+from pages.parts.changed import when_changed
 from pages.parts.component import Action, mount
 from pages.parts.serving import Moment
 from pipeline.questions.facets import Suggestion
@@ -30,7 +31,12 @@ def range_choice(view: View, go: Go) -> None:
         go(view.with_(range=view.range.absolute(view.now, view.zone) if name == CUSTOM else Preset(name)))
 
     st.segmented_control(
-        "Time range", [*PRESETS, CUSTOM], key=_RANGE, required=True, label_visibility="collapsed", on_change=chosen
+        "Time range",
+        [*PRESETS, CUSTOM],
+        key=_RANGE,
+        required=True,
+        label_visibility="collapsed",
+        on_change=when_changed(_RANGE, chosen),
     )
 
 
@@ -45,7 +51,14 @@ def day_choice(view: View, go: Go) -> None:
         if len(days) == 2:
             go(view.with_(range=Days(*days)))
 
-    st.date_input("Dates", key=_DAYS, label_visibility="collapsed", on_change=chosen, width=230, format="YYYY-MM-DD")
+    st.date_input(
+        "Dates",
+        key=_DAYS,
+        label_visibility="collapsed",
+        on_change=when_changed(_DAYS, chosen),
+        width=230,
+        format="YYYY-MM-DD",
+    )
 
 
 def filter_bar(view: View, moment: Moment, act: Callable[[Action], None], *, within: View | None = None) -> None:

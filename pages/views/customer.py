@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from pages.parts import address, answers, listing, panel, person, words
+from pages.parts.changed import when_changed
 from pages.parts.component import mount
 from pages.parts.erasing import draw_erase
 from pages.parts.figures import Column, table
@@ -69,7 +70,7 @@ def draw_search(now: Moment) -> None:
         placeholder=f"Find a customer by {_looked_at(now)}",
         icon=":material/search:",
         label_visibility="collapsed",
-        on_change=searched,
+        on_change=when_changed(_SEARCH, searched),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.parts.changed import when_changed
 from pages.parts.health import answers, keeping
 from pages.parts.health.balance import draw_ledger
 from pages.parts.health.fresh import draw_alerts, draw_charts, draw_health, draw_range
@@ -78,7 +79,7 @@ def _chosen(totals: Totals) -> str:
         required=True,
         format_func=names.__getitem__,
         label_visibility="collapsed",
-        on_change=chosen,
+        on_change=when_changed("part", chosen),
     )
     return str(part)
 

@@ -35,7 +35,7 @@ def sent(url: str, *parts: bytes) -> Answer:
 
 
 def _received(connection: socket.socket) -> Iterator[bytes]:
-    """Until the other side ends, or a whole small answer is there."""
+    """Until the other side ends, or a whole small answer is there, or the head of one that opens a web socket."""
     got = b""
     try:
         while chunk := connection.recv(65_536):
@@ -43,7 +43,7 @@ def _received(connection: socket.socket) -> Iterator[bytes]:
             got += chunk
             head, end, body = got.partition(b"\r\n\r\n")
             length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
-            if end and length and len(body) >= int(length[1]):
+            if end and (head.startswith(b"HTTP/1.1 101 ") or (length and len(body) >= int(length[1]))):
                 return
     except ConnectionResetError:
         return

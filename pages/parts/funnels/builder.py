@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import answers, listing, words
+from pages.parts.changed import when_changed
 from pages.parts.component import Action, mount
 from pages.parts.funnels import edit
 from pages.parts.serving import Moment
@@ -81,8 +82,17 @@ def _window(funnel: Funnel, go: Go) -> None:
         attempted(lambda: go(edit.within(funnel, int(st.session_state[_NUMBER] or 0), st.session_state[_UNIT])))
 
     with st.container(horizontal=True, vertical_alignment="bottom", key="within"):
-        st.number_input("Converts within", min_value=1, step=1, key=_NUMBER, on_change=chosen, help=_WINDOW_HELP)
-        st.selectbox("Unit", list(edit.UNITS), key=_UNIT, on_change=chosen, label_visibility="hidden")
+        st.number_input(
+            "Converts within",
+            min_value=1,
+            step=1,
+            key=_NUMBER,
+            on_change=when_changed(_NUMBER, chosen),
+            help=_WINDOW_HELP,
+        )
+        st.selectbox(
+            "Unit", list(edit.UNITS), key=_UNIT, on_change=when_changed(_UNIT, chosen), label_visibility="hidden"
+        )
 
 
 def _order(funnel: Funnel, go: Go) -> None:
@@ -91,7 +101,9 @@ def _order(funnel: Funnel, go: Go) -> None:
     def chosen() -> None:
         go(edit.in_order(funnel, _ORDERS[st.session_state[_ORDER]]))
 
-    st.segmented_control("Order", list(_ORDERS), key=_ORDER, required=True, on_change=chosen, width="stretch")
+    st.segmented_control(
+        "Order", list(_ORDERS), key=_ORDER, required=True, on_change=when_changed(_ORDER, chosen), width="stretch"
+    )
     explained = _EXPLAINED[funnel.order]
     if funnel.order == "any":
         explained += " Exclusions need an order."
@@ -104,7 +116,7 @@ def _first_entry(funnel: Funnel, go: Go) -> None:
     def chosen() -> None:
         go(replace(funnel, first_entry_only=st.session_state[_FIRST]))
 
-    st.checkbox("First entry only", key=_FIRST, on_change=chosen, help=_FIRST_HELP)
+    st.checkbox("First entry only", key=_FIRST, on_change=when_changed(_FIRST, chosen), help=_FIRST_HELP)
 
 
 def _breakdown(funnel: Funnel, now: Moment, go: Go) -> None:
@@ -124,7 +136,7 @@ def _breakdown(funnel: Funnel, now: Moment, go: Go) -> None:
         format_func=lambda name: words.label(name) if name in names else name,
         accept_new_options=True,
         placeholder=f"Nothing, or {PROPERTIES}.plan",
-        on_change=chosen,
+        on_change=when_changed(_BY, chosen),
         help=_BY_HELP,
     )
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import streamlit as st
 
 from pages.parts import download, words
+from pages.parts.changed import when_changed
 from pages.parts.component import mount
 from pages.parts.figures import Column, table
 from pages.parts.funnels import answers, wording
@@ -164,4 +165,10 @@ def _foot(asked: Asked, behind: Behind, found: Listed, go: Callable[[Asked], Non
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="foot"):
         shown = f"People {first + 1:,}–{first + len(found.rows):,} of {found.count:,}"
         st.html(f'<div class="rows">{shown}</div>', width="content")
-        st.pagination(found.last, key="people_page", max_visible_pages=7, width=_PAGES_PX, on_change=chosen)
+        st.pagination(
+            found.last,
+            key="people_page",
+            max_visible_pages=7,
+            width=_PAGES_PX,
+            on_change=when_changed("people_page", chosen),
+        )

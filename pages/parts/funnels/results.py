@@ -12,6 +12,7 @@ import streamlit as st
 
 from pages.parts import words
 from pages.parts.answers import anything
+from pages.parts.changed import when_changed
 from pages.parts.figures import tile, tiles
 from pages.parts.funnels import answers, chart, tables, wording
 from pages.parts.funnels import compare as comparing
@@ -167,7 +168,7 @@ def bars(asked: Asked, answer: Answer, go: Go, key: str, *, side: int = 1, compa
         if group is not None:
             go(replace(asked, behind=behind_of(answer.funnel, group, None, side=side)))
 
-    st.plotly_chart(figure, key=key, on_select=clicked, selection_mode="points", config=_PLAIN)
+    st.plotly_chart(figure, key=key, on_select=when_changed(key, clicked), selection_mode="points", config=_PLAIN)
 
 
 def draw_breakdown(asked: Asked, answer: Answer, go: Go) -> None:
@@ -195,7 +196,12 @@ def _trend_choice(asked: Asked, go: Go) -> None:
         go(replace(asked, weekly=st.session_state["trend"] == "Week"))
 
     st.segmented_control(
-        "By", ["Day", "Week"], key="trend", required=True, label_visibility="collapsed", on_change=chosen
+        "By",
+        ["Day", "Week"],
+        key="trend",
+        required=True,
+        label_visibility="collapsed",
+        on_change=when_changed("trend", chosen),
     )
 
 
