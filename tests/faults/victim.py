@@ -100,8 +100,10 @@ def plant(fault: str) -> None:
 
 
 def _put_off(clock: Path) -> None:
+    file = os.open(clock, os.O_RDONLY | os.O_CREAT)  # held: it is looked at when no more files can be opened, too
+
     def now(real: Callable[[], datetime]) -> datetime:
-        return real() + timedelta(seconds=float(clock.read_text() if clock.exists() else 0))
+        return real() + timedelta(seconds=float(os.pread(file, 64, 0) or 0))
 
     _put_around(CLOCK, now)
 

@@ -95,13 +95,13 @@ class World:
 
     def put_off(self, seconds: float) -> None:
         """Let the pipeline's clock be off by so much, whether it runs now or will."""
-        temporary = self._clock.with_suffix(".new")
-        temporary.write_text(f"{seconds}")
-        os.replace(temporary, self._clock)
+        file = os.open(self._clock, os.O_WRONLY | os.O_CREAT)
+        os.pwrite(file, f"{seconds:<40}".encode(), 0)  # over what was there, in the file that the pipeline holds
+        os.close(file)
 
     @property
     def off(self) -> float:
-        return float(self._clock.read_text()) if self._clock.exists() else 0.0
+        return float(self._clock.read_text() or 0) if self._clock.exists() else 0.0
 
     @property
     def _clock(self) -> Path:

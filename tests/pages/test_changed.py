@@ -11,15 +11,16 @@ def _page() -> None:
     from pages.parts.changed import when_changed
 
     def chosen() -> None:
-        st.session_state["heard"] = [*st.session_state.get("heard", []), st.session_state["by"]]
+        st.session_state["heard"] = [*st.session_state["heard"], st.session_state["by"]]
 
+    st.session_state.setdefault("heard", [])
     if "gone" not in st.query_params:
         st.session_state["by"] = "Day"
         st.selectbox("By", ["Day", "Week"], key="by", on_change=when_changed("by", chosen))
 
 
 def _heard(page: AppTest) -> list[str]:
-    heard: list[str] = page.session_state.filtered_state.get("heard", [])
+    heard: list[str] = page.session_state["heard"]
     return heard
 
 
