@@ -10,7 +10,9 @@ from typing import Any
 from pipeline.commands.printing import printable
 from pipeline.erasure import Erasure, erase
 from pipeline.lake import Lake
+from pipeline.run import Look, Pipeline
 from pipeline.settings import Settings
+from pipeline.sources import Sweep
 from pipeline.state import State, operator
 from pipeline.words import counted
 
@@ -20,7 +22,8 @@ history and its catalog, the rejected lines, the objects in all sources that may
 saved funnels and backups of the catalog. Only a keyed hash of the id is kept, so that what is
 delivered again is rejected (customer.erased). This cannot be undone.
 
-Every object of every source is read, and the pipeline waits meanwhile. Links to older data
+What has landed is loaded first, to know all their visitors. Then every object of every source
+is read, and the pipeline waits meanwhile. Links to older data
 end: their readers see the current one. Interrupted, or told that something is left: repeat it."""
 
 
@@ -43,6 +46,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.dry_run:
         done = erase(settings, lake, state, args.customer, _now(), dry_run=True)
     else:
+        _load_what_landed(settings, lake)
         with state.upkeep.running("erase", _now) as said:
             done = erase(settings, lake, state, args.customer, _now())
             said(done.told)
@@ -51,6 +55,20 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     for place, why in done.objects.left:
         print(f"Left as it is: {printable(place)}: {printable(why)}", file=sys.stderr)
     return 1 if done.objects.left else 0
+
+
+def _load_what_landed(settings: Settings, lake: Lake) -> None:
+    """Which visitors became them may stand in a line that waits: once it is erased, nothing would tell any more."""
+
+    def heard(look: Look) -> None:
+        if look.error is not None:
+            print(f"Not all that has landed there is loaded: {printable(look.uri)}: {look.error}", file=sys.stderr)
+
+    pipeline = Pipeline(settings, lake, _now, heard=heard)
+    try:
+        pipeline.poll(Sweep.ALL)
+    finally:
+        pipeline.close()
 
 
 def _print(done: Erasure, dry_run: bool) -> None:
