@@ -54,9 +54,9 @@ class Producer:
         self._made = 0
         self._sent: list[str] = []
 
-    def land(self, objects: int = 1, events: int = 50) -> list[str]:
+    def land(self, objects: int = 1, events: int = 50, padding: int = 0) -> list[str]:
         """Land so many objects of so many lines; returns their keys."""
-        return [self.put(self.body(events)) for _ in range(objects)]
+        return [self.put(self.body(events, padding=padding)) for _ in range(objects)]
 
     def put(self, body: Body, key: str | None = None) -> str:
         """Land one object and book it."""
@@ -95,9 +95,10 @@ class Producer:
             )
         )
 
-    def body(self, lines: int, at: datetime | None = None) -> Body:
-        """Lines for one object, not landed yet."""
+    def body(self, lines: int, at: datetime | None = None, padding: int = 0) -> Body:
+        """Lines for one object, not landed yet; an event's has some 300 bytes and `padding`."""
         body = Body()
+        more = {"padding": "x" * padding} if padding else {}
         for _ in range(lines):
             chance = self._rng.random()
             if chance < 0.05:
@@ -105,7 +106,7 @@ class Producer:
             elif chance < 0.15 and self._sent:
                 body.add_again(self._rng.choice(self._sent))
             else:
-                body.add_event(self.event(at))
+                body.add_event(self.event(at, **more))
             if chance > 0.95:
                 body.add_blank()
         return body

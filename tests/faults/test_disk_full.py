@@ -25,8 +25,9 @@ from tests.faults.reader import Reader
 from tests.faults.world import Running, World, until
 
 TOO_MANY = "too many files open"
-# Of an object: enough that a batch needs room; what is read goes to a file from 32 MB on.
-LINES = {"data": 3_000, "catalog": 3_000, "temp": 120_000}
+# Of an object, and bytes more than usual in each line: enough that a batch needs room; what is read goes to a file from
+# 32 MB on.
+LINES = {"data": (3_000, 0), "catalog": (3_000, 0), "temp": (20_000, 2_000)}
 
 
 class Disk:
@@ -173,7 +174,7 @@ def test_a_full_disk_is_told_and_what_waited_is_loaded_once_there_is_room(roomy:
         for _ in range(POINTS):
             told = world.log_size()
             disk.fill(rng.choice((0, rng.randrange(20_000), rng.randrange(200_000))))
-            world.producer.put(world.producer.body(LINES[what]))
+            world.producer.land(1, *LINES[what])
             if what == "temp":
                 until(lambda: "disk.full" in last_errors(world), "its error")
             else:  # what little room is left may be enough

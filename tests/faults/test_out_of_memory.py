@@ -20,7 +20,9 @@ from tests.faults.checks import check
 from tests.faults.conftest import POINTS
 from tests.faults.world import Running, World, until
 
-LINES = 3 * INLINE_BYTES // 300  # of about 350 bytes each: more than is parsed in the pipeline's own process
+# More than is parsed in the pipeline's own process: in few lines, or in so many that rows are written before the end.
+PADDING = 2_000
+LONG_LINES, LINES = 3 * INLINE_BYTES // PADDING, 3 * INLINE_BYTES // 300
 # What befalls processes has nothing to do with where objects lie.
 pytestmark = pytest.mark.parametrize("place", ["folder"], indirect=True)
 
@@ -39,7 +41,7 @@ def test_a_killed_parser_fails_a_batch_and_not_the_scheduler(world: World) -> No
         try:
             for _ in range(POINTS):
                 said = world.log_size()
-                world.producer.land(1, LINES)
+                world.producer.land(1, LONG_LINES, PADDING)
                 until(lambda: len(parsers(running)) == 2, "it parses in processes")
                 time.sleep(rng.uniform(0, 0.5))  # they come up, and begin
                 os.kill(rng.choice(parsers(running)).pid, signal.SIGKILL)
@@ -95,7 +97,7 @@ def test_the_kernel_kills_the_pipeline(world: World, tmp_path: Path) -> None:
     with world.reader() as reader, little_memory(64) as group:
         for point in range(POINTS):
             (gate := tmp_path / f"gate-{point}").mkdir()
-            world.producer.land(1, LINES)
+            world.producer.land(1, LONG_LINES, PADDING)
             running = world.start(fault=f"listed:1:hold:{gate}")  # or it is done before it is in the group
             until((gate / "held").exists, "it begins")
             (group / "cgroup.procs").write_text(f"{running.pid}")
