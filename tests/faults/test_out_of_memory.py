@@ -68,7 +68,7 @@ def test_a_parser_killed_once_the_first_rows_are_written(world: World, tmp_path:
             os.kill(parsers(running)[0].pid, signal.SIGKILL)
             (gate / "go").touch()
             assert running.wait() == 1, world.log()
-        world.recover()
+            world.recover()
     reader.check()
     assert "most likely because memory ran out" in (world.data / "victim.log").read_text()
     check(world)
