@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from tests.faults.places import Bucket, Folder, Place
-from tests.faults.world import World
+from tests.faults.world import POINTS, World
 from tests.support_s3 import S3Server, s3_credentials, s3_server
 
 __all__ = ["s3_credentials", "s3_server"]  # fixtures, found by name
-
-# `make faults` sets it; `make test` has to be quick.
-POINTS = int(os.environ.get("FAULT_POINTS", "1"))
-
 
 # The fast subset takes the place in which more can go wrong, unless a test asks for the other.
 PLACES = ["folder", "s3"] if POINTS > 1 else ["s3"]

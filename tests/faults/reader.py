@@ -47,13 +47,13 @@ class Seen:
 class Reader:
     """Reads from `with` to its end; `seen` says what it saw, once it ended.
 
-    It asks for the last `minutes` (0: for 90 days), and waits `pause` seconds after each round, or as long as
-    that took.
+    It asks for the last `minutes` (0: for 90 days), and waits `pause` seconds after each round, or `rest` times as long
+    as that took.
     """
 
-    def __init__(self, environment: dict[str, str], *, minutes: int = 0, pause: float = 0) -> None:
+    def __init__(self, environment: dict[str, str], *, minutes: int = 0, pause: float = 0, rest: float = 1) -> None:
         self._environment = environment
-        self._arguments = [f"--minutes={minutes}", f"--pause={pause}"]
+        self._arguments = [f"--minutes={minutes}", f"--pause={pause}", f"--rest={rest}"]
         self.seen = Seen()
 
     def __enter__(self) -> Reader:
@@ -135,6 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=int, required=True)
     parser.add_argument("--pause", type=float, required=True)
+    parser.add_argument("--rest", type=float, required=True)
     parser.add_argument("--to", type=Path, required=True)
     args = parser.parse_args()
     stopping = threading.Event()
@@ -155,7 +156,7 @@ def main() -> None:
             seen.problems.append(f"{type(error).__name__}: {error}")
         seen.rounds += 1
         seen.memory.append((at, psutil.Process().memory_info().rss))
-        stopping.wait(max(args.pause, time.monotonic() - began - at))
+        stopping.wait(max(args.pause, args.rest * (time.monotonic() - began - at)))
     # Not printed: DuckDB draws a bar onto standard output while a catalog that is locked keeps it waiting.
     args.to.write_text(json.dumps(asdict(seen)))
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from pipeline.lake import Lake
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
-from tests.faults.world import World, until
+from tests.faults.world import POINTS, World, until
 
 
 def test_overwritten_and_deleted_between_list_and_get(world: World, tmp_path: Path) -> None:

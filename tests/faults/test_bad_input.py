@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
 from tests.faults.peak import Peak
 from tests.faults.places import Bucket
 from tests.faults.producer import Body
-from tests.faults.world import World
+from tests.faults.world import POINTS, World
 
 LARGEST = 20_000_000  # bytes that an object may inflate to here
 MOST_MEMORY = 900  # MB of the pipeline's process, however large what it is given; about 300 of them are its libraries

@@ -15,8 +15,7 @@ import pytest
 
 from pipeline.lake.engine import CATALOG
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
-from tests.faults.world import World
+from tests.faults.world import POINTS, World
 
 PAGE = 4096
 _HOLD = """

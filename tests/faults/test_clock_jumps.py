@@ -11,9 +11,8 @@ import pytest
 from pipeline.lake import backup
 from pipeline.state import State
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
 from tests.faults.places import Folder
-from tests.faults.world import World, until
+from tests.faults.world import POINTS, World, until
 
 HOUR, DAY, YEAR = 3_600.0, 86_400.0, 365 * 86_400.0
 JUMPS = (HOUR, -HOUR, DAY, -DAY, YEAR, -YEAR)

@@ -19,10 +19,9 @@ import pytest
 from pipeline.errors import LakeError
 from pipeline.state import State
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
 from tests.faults.places import Folder
 from tests.faults.reader import Reader
-from tests.faults.world import Running, World, until
+from tests.faults.world import POINTS, Running, World, until
 
 TOO_MANY = "too many files open"
 # Of an object, and bytes more than usual in each line: enough that a batch needs room; what is read goes to a file from

@@ -12,9 +12,8 @@ import pytest
 
 from pipeline.state import State
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
 from tests.faults.places import Folder
-from tests.faults.world import World, until
+from tests.faults.world import POINTS, World, until
 from tests.unit.test_enrich_geo import BERLIN, write
 
 ADDRESSES = "198.51.100.0/24"  # those of the producer's events

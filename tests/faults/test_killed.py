@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
-from tests.faults.world import World
+from tests.faults.world import POINTS, World
 
 # Objects of a run: points that are passed once an object are passed often enough for every seed.
 OBJECTS, LINES = 12, 100

@@ -18,9 +18,8 @@ import pytest
 
 from pipeline.lake.backup import list_backups
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
 from tests.faults.places import Folder
-from tests.faults.world import World
+from tests.faults.world import POINTS, World
 
 ONCE = ("run", "--once")
 ANY = 10**6  # as many snapshots as there are may be removed under a reader

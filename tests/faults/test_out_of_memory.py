@@ -17,8 +17,7 @@ from pipeline.lake import Lake
 from pipeline.questions import ledger
 from pipeline.sources.pool import INLINE_BYTES
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
-from tests.faults.world import Running, World, until
+from tests.faults.world import POINTS, Running, World, until
 
 # More than is parsed in the pipeline's own process: in few lines, or in so many that rows are written before the end.
 PADDING = 2_000

@@ -19,10 +19,9 @@ from pipeline.commands import status
 from pipeline.lake import Lake
 from tests.faults import s3_trouble as on_the_way
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
 from tests.faults.places import Bucket
 from tests.faults.s3_trouble import GET, STORM, Asked, Kind, S3Trouble
-from tests.faults.world import Running, World, until
+from tests.faults.world import POINTS, Running, World, until
 from tests.support_s3 import ACCESS_KEY, SECRET_KEY, S3Server
 
 # What fails, and what the status must say of it.

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checks import check
-from tests.faults.conftest import POINTS
-from tests.faults.world import World, until
+from tests.faults.world import POINTS, World, until
 
 EVERY = ("run", "--every", "0.2")
 # They meet in the lake, which knows nothing of places.
