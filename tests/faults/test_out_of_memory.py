@@ -19,7 +19,7 @@ from pipeline.sources.pool import INLINE_BYTES
 from tests.faults.checks import check
 from tests.faults.world import POINTS, Running, World, until
 
-# More than is parsed in the pipeline's own process: in few lines, or in so many that rows are written before the end.
+# More than is parsed in the pipeline's own process: in few lines, or in so many that it takes its time.
 PADDING = 2_000
 LONG_LINES, LINES = 3 * INLINE_BYTES // PADDING, 3 * INLINE_BYTES // 300
 # What befalls processes has nothing to do with where objects lie.
@@ -40,7 +40,7 @@ def test_a_killed_parser_fails_a_batch_and_not_the_scheduler(world: World) -> No
         try:
             for _ in range(POINTS):
                 said = world.log_size()
-                world.producer.land(1, LONG_LINES, PADDING)
+                world.producer.land(1, LINES)
                 until(lambda: len(parsers(running)) == 2, "it parses in processes")
                 time.sleep(rng.uniform(0, 0.5))  # they come up, and begin
                 os.kill(rng.choice(parsers(running)).pid, signal.SIGKILL)
@@ -102,6 +102,6 @@ def test_the_kernel_kills_the_pipeline(world: World, tmp_path: Path) -> None:
             (group / "cgroup.procs").write_text(f"{running.pid}")
             (gate / "go").touch()
             assert running.wait() == -signal.SIGKILL, world.log()
-        world.recover()
+            world.recover()
     reader.check()
     check(world)
