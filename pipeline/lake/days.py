@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from datetime import date
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import duckdb
 
@@ -34,16 +34,24 @@ WITH tables AS (
         max(partition_value::INTEGER) FILTER (partition_key_index = 2)) AS day
     FROM __ducklake_metadata_lake.ducklake_file_partition_value WHERE table_id IN (FROM tables) GROUP BY data_file_id
 ), seen AS (
-    SELECT data_file_id, 'file' AS kind, data_file_id AS id, partial_max
+    SELECT data_file_id, 'file' AS kind, data_file_id AS id, partial_max, record_count
     FROM __ducklake_metadata_lake.ducklake_data_file
     WHERE table_id IN (FROM tables) AND begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)
     UNION ALL
-    SELECT data_file_id, 'deleted', delete_file_id, partial_max FROM __ducklake_metadata_lake.ducklake_delete_file
+    SELECT data_file_id, 'deleted', delete_file_id, partial_max, 0 FROM __ducklake_metadata_lake.ducklake_delete_file
     WHERE table_id IN (FROM tables) AND begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)
 )
-SELECT day, list((kind, id, CASE WHEN partial_max > $1 THEN $1::BIGINT END) ORDER BY kind, id)
+SELECT day, list((kind, id, CASE WHEN partial_max > $1 THEN $1::BIGINT END) ORDER BY kind, id),
+    sum(record_count)::BIGINT
 FROM seen LEFT JOIN named USING (data_file_id) GROUP BY day
 """
+
+
+class Day(NamedTuple):
+    """A day with events: `events` says how many its files hold, those counted that were removed since."""
+
+    mark: Mark
+    events: int
 
 
 class Sized(Protocol):
@@ -59,7 +67,7 @@ class Days:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
-        self._marks: OrderedDict[tuple[int, int], Mapping[date, Mark]] = OrderedDict()
+        self._seen: OrderedDict[tuple[int, int], dict[date, Day]] = OrderedDict()
         self._parts: OrderedDict[tuple[Mark, Hashable], Sized] = OrderedDict()
         self._bytes = 0
 
@@ -67,26 +75,30 @@ class Days:
         """The mark of the whole lake at `version`."""
         return self._engine.opened, version
 
-    def marks(self, version: int) -> Mapping[date, Mark]:
-        """The days that hold events at `version`, each with its mark. Raises `LakeError`."""
+    def marks(self, version: int) -> dict[date, Mark]:
+        """The days that hold events at `version`, oldest first, each with its mark. Raises `LakeError`."""
+        return {date: day.mark for date, day in self.all(version).items()}
+
+    def all(self, version: int) -> Mapping[date, Day]:
+        """The days that hold events at `version`, oldest first. Raises `LakeError`."""
         with self._engine.cursor() as cursor:
             key = (self._engine.opened, version)
             with self._lock:
-                known = self._marks.get(key)
+                known = self._seen.get(key)
             return self._noted(key, cursor) if known is None else known
 
-    def _noted(self, key: tuple[int, int], cursor: duckdb.DuckDBPyConnection) -> Mapping[date, Mark]:
+    def _noted(self, key: tuple[int, int], cursor: duckdb.DuckDBPyConnection) -> Mapping[date, Day]:
         opened, version = key
         rows = cursor.execute(_MARKS, [version]).fetchall()
-        if any(day is None for day, _ in rows):
+        if any(day is None for day, *_ in rows):
             raise LakeError(
                 "A file of events belongs to no day.", hint="Make the lake again: python -m pipeline rebuild"
             )
-        found = {day: (opened, *files) for day, files in sorted(rows)}
+        found = {day: Day((opened, *files), events) for day, files, events in sorted(rows)}
         with self._lock:
-            self._marks[key] = found
-            while len(self._marks) > _VERSIONS:
-                self._marks.popitem(last=False)
+            self._seen[key] = found
+            while len(self._seen) > _VERSIONS:
+                self._seen.popitem(last=False)
         return found
 
     def recall(self, mark: Mark, question: Hashable) -> Sized | None:
@@ -98,7 +110,10 @@ class Days:
             return part
 
     def keep(self, mark: Mark, question: Hashable, part: Sized) -> None:
-        """Keep a part, and let go of those that were not asked for longest."""
+        """Keep a part, and let go of those that were not asked for longest. One that would push out most others is not
+        kept at all."""
+        if _size(part) > _BYTES // 8:
+            return
         with self._lock:
             self._drop((mark, question))
             self._parts[mark, question] = part
@@ -109,7 +124,7 @@ class Days:
     def forget(self, mark: Mark | None = None) -> None:
         """Let go of the parts of the day with that mark, or of all, and of all marks: for measuring."""
         with self._lock:
-            self._marks.clear()
+            self._seen.clear()
             for key in [key for key in self._parts if mark is None or key[0] == mark]:
                 self._drop(key)
 

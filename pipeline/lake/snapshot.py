@@ -48,6 +48,11 @@ class Snapshot:
         return False
 
     @property
+    def hiding(self) -> str:
+        """What answers that are kept by day are told apart by: nothing, or the secret that pseudonyms follow."""
+        return ""
+
+    @property
     def key(self) -> Key:
         """What an answer is kept by: two snapshots with equal keys answer everything alike."""
         return self.version, self.masked
@@ -101,6 +106,24 @@ class Snapshot:
         """The answer in batches of about `rows`, in flat memory. Closing the iterator stops the query."""
         with self.engine.cursor() as cursor:
             yield from cursor.execute(self._sql(expression)).to_arrow_reader(rows)
+
+    def tally(self, columns: ir.Table) -> pa.Table:
+        """(place, value, count): how often each value occurs in each of `columns`, all of text; null is a value.
+
+        Places count from 0. The rows are read once for all columns, which takes a third less than a question for each.
+        Raises as `fetch` does.
+        """
+        names = [f"c{place}" for place in range(len(columns.columns))]
+        everything = ", ".join(names)
+        # What `grouping_id` says of a set of one column: a bit for every other one, the first column's the highest.
+        others = [2 ** len(names) - 1 - 2 ** (len(names) - 1 - place) for place in range(len(names))]
+        places = " ".join(f"WHEN {bits} THEN {place}" for place, bits in enumerate(others))
+        # Ibis has no grouping sets. Names and numbers of our own stand around what it has compiled.
+        text = f"""SELECT CASE grouping_id({everything}) {places} END AS place, coalesce({everything}) AS value,
+            count(*) AS count FROM ({self._sql(columns)}) AS asked({everything})
+            GROUP BY GROUPING SETS ({", ".join(f"({name})" for name in names)})"""  # noqa: S608
+        with self.engine.cursor() as cursor:
+            return cursor.execute(text).to_arrow_table()
 
     def _sql(self, expression: ir.Expr) -> str:
         return str(self.builder.compile(expression))

@@ -1,7 +1,7 @@
-"""Answers put together from parts, of one day each, so that only days that have changed are asked again.
+"""Answers put together from parts, of one day or a few, so that only what has changed is asked again.
 
 Whatever is counted over a view is the sum of its days. A part is kept by the question, the filters, the stretch of the
-day that the view covers, and the mark of that day in the lake: it is right for as long as it can be found.
+days that the view covers, and the marks of these days in the lake: it is right for as long as it can be found.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import TypeVar, cast
 
 from pipeline.lake.days import Mark, Sized
@@ -22,6 +23,8 @@ Ask = Callable[[Bounds], Mapping[date, Part]]
 
 _DAY = timedelta(days=1)
 _EPOCH = date(1970, 1, 1)
+_BLOCKS = (4, 16, 64)  # days of a part, where it is asked by itself: the fewest that hold enough events
+_ENOUGH = 200_000  # events, so that asking takes little beside reading them
 _APART = 3  # stretches that are asked one by one; of more, all between them is asked
 
 
@@ -33,6 +36,7 @@ class _Piece:
     bounds: Bounds
     mark: Mark
     question: Hashable
+    events: int
 
 
 def daily(snapshot: Snapshot, view: View, question: Hashable, ask: Ask[Part], nothing: Part) -> list[Part]:
@@ -41,7 +45,7 @@ def daily(snapshot: Snapshot, view: View, question: Hashable, ask: Ask[Part], no
     `ask` gives the parts of all days within bounds; a day that it leaves out is `nothing`. `question` names what is
     asked apart from the view: of two questions of the same name, one may get the other's parts.
     """
-    if not _lasting(view):
+    if not lasting(view):
         return [*ask(view.bounds()).values()]
     filters = tuple(filter.text() for filter in view.filters)
     return by_day(snapshot, view.bounds(), (question, filters), ask, nothing)
@@ -61,6 +65,37 @@ def by_day(snapshot: Snapshot, bounds: Bounds, question: Hashable, ask: Ask[Part
     return [cast(Part, known[piece]) for piece in pieces]
 
 
+def by_block(snapshot: Snapshot, view: View, question: Hashable, ask: Callable[[Bounds], Part]) -> list[Part]:
+    """The parts of an answer about `view` that `ask` gives of any bounds: of a few days each, and the newest day alone,
+    since a batch seldom changes another. Views of other days share them: blocks begin at the same days for all.
+
+    For what cannot be asked of every day in one question as quickly.
+    """
+    if not lasting(view):
+        return [ask(view.bounds())]
+    filters = tuple(filter.text() for filter in view.filters)
+    pieces = _pieces(snapshot, view.bounds(), (question, filters))
+    return [_of_block(snapshot, block, ask) for block in _blocks(pieces)]
+
+
+def _blocks(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
+    """The pieces in blocks, oldest first; the last one is a block of its own."""
+    events = sum(piece.events for piece in pieces)
+    length = next((days for days in _BLOCKS if events * days >= _ENOUGH * len(pieces)), _BLOCKS[-1])
+    before = groupby(pieces[:-1], lambda piece: piece.day.toordinal() // length)
+    return [*(list(block) for _, block in before), *([piece] for piece in pieces[-1:])]
+
+
+def _of_block(snapshot: Snapshot, block: Sequence[_Piece], ask: Callable[[Bounds], Part]) -> Part:
+    mark = block[0].mark if len(block) == 1 else tuple(piece.mark for piece in block)
+    question = tuple(piece.question for piece in block)
+    part = snapshot.days.recall(mark, question)
+    if part is None:
+        part = ask((block[0].bounds[0], block[-1].bounds[1]))
+        snapshot.days.keep(mark, question, part)
+    return cast(Part, part)
+
+
 def day_of(number: int) -> date:
     """The day with that number since 1970, as `functions.day_number` counts them."""
     return _EPOCH + timedelta(days=number)
@@ -76,7 +111,7 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _lasting(view: View) -> bool:
+def lasting(view: View) -> bool:
     """Whether the days alone decide the answer. Who an event belongs to may change later, by a link or a trait."""
     return JOINED.isdisjoint(filter.field for filter in view.filters)
 
@@ -85,10 +120,10 @@ def _pieces(snapshot: Snapshot, within: Bounds, question: Hashable) -> list[_Pie
     """The days with events that lie within bounds, oldest first."""
     start, end = within
     pieces = []
-    for day, mark in snapshot.days.marks(snapshot.version).items():
+    for day, (mark, events) in snapshot.days.all(snapshot.version).items():
         bounds = max(start, _midnight(day)), min(end, _midnight(day) + _DAY)
         if bounds[0] < bounds[1]:
-            pieces.append(_Piece(day, bounds, mark, (question, snapshot.masked, bounds)))
+            pieces.append(_Piece(day, bounds, mark, (question, snapshot.hiding, bounds), events))
     return pieces
 
 

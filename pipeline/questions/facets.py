@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import QuestionError
+from pipeline.questions.daily import by_block
 from pipeline.questions.filters import known_field, operators
 from pipeline.questions.matching import matching, text_of
-from pipeline.questions.people import linked_numbers
+from pipeline.questions.people import JOINED, linked_numbers
+from pipeline.questions.ranges import Bounds
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import Bar, Timeline, histogram, timeline
 from pipeline.questions.view import View
@@ -74,19 +78,28 @@ def facet(snapshot: Snapshot, view: View, field: str, limit: int = 20) -> Facets
 
 
 def facets(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int = 20) -> dict[str, Facets]:
-    """The same for several fields in one question."""
+    """The same for several fields."""
     fields = [_countable(field) for field in fields]
-    events = matching(snapshot, view, fields)
-    tops = [_top(events, field, place, limit) for place, field in enumerate(fields)]
-    rows = snapshot.fetch(ibis.union(*tops)).to_pylist()
-    rows.sort(key=lambda row: (row["field"], -row["count"], row["value"] is None, row["value"]))
-    found: dict[str, Facets] = {}
-    for place, field in enumerate(fields):
-        mine = [row for row in rows if row["field"] == place]
-        top = tuple(Facet(row["value"], int(row["count"])) for row in mine)
-        distinct, total = (int(mine[0]["distinct"]), int(mine[0]["total"])) if mine else (0, 0)
-        found[field] = Facets(field, top, distinct, total)
-    return found
+
+    def ask(bounds: Bounds) -> pa.Table:
+        events = matching(snapshot, view, fields, within=bounds)
+        return snapshot.tally(events.select(text_of(field, events).name(field) for field in fields))
+
+    # Whose an event is may change while its day does not.
+    parts = by_block(snapshot, view, ("facets", *fields), ask) if JOINED.isdisjoint(fields) else [ask(view.bounds())]
+    return {field: _largest_of(parts, field, place, limit) for place, field in enumerate(fields)}
+
+
+def _largest_of(parts: Sequence[pa.Table], field: str, place: int, limit: int) -> Facets:
+    """The counts of all parts together."""
+    if not parts:
+        return Facets(field, (), 0, 0)
+    counts = pa.concat_tables(part.filter(pc.equal(part["place"], place)) for part in parts)
+    counts = counts.group_by("value").aggregate([("count", "sum")])
+    order = [("count_sum", "descending"), ("value", "ascending")]  # the empty one last
+    top = counts.sort_by(order).slice(0, limit).to_pylist()
+    total = pc.sum(counts["count_sum"]).as_py() or 0
+    return Facets(field, tuple(Facet(row["value"], row["count_sum"]) for row in top), len(counts), total)
 
 
 def glance(snapshot: Snapshot, view: View, *, counted: Timeline | None = None, limit: int = 5) -> Glance:
@@ -130,18 +143,6 @@ def _countable(field: str) -> str:
     return field
 
 
-def _top(events: ir.Table, field: str, place: int, limit: int) -> ir.Table:
-    """(field, value, count, distinct, total) of the `limit` most frequent values; `field` is its place."""
-    everything = ibis.window()
-    counts = _counts(events, field)
-    counts = counts.mutate(
-        field=ibis.literal(place),
-        distinct=counts.count().over(everything),
-        total=counts["count"].sum().over(everything).cast("int64"),
-    )
-    return _largest(counts, limit).select("field", "value", "count", "distinct", "total")
-
-
 def _counts(events: ir.Table, field: str) -> ir.Table:
     """(value, count) of every value of a field."""
     return events.select(value=text_of(field, events)).group_by("value").agg(count=lambda rows: rows.count())
@@ -151,12 +152,33 @@ def _largest(counts: ir.Table, limit: int) -> ir.Table:
     return counts.order_by(counts["count"].desc(), counts.value.asc(nulls_first=False)).limit(limit)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """The `numbers` of whoever has events, each once; `anonymous` events carry no customer id."""
+
+    numbers: npt.NDArray[np.int32]
+    anonymous: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.numbers.nbytes
+
+
 def _people(snapshot: Snapshot, view: View) -> tuple[int, int]:
     """(people, anonymous events). People are told apart by the lake's numbers, and whoever became a customer is one."""
-    events = matching(snapshot, view)
-    nobody = events.customer_id.nullif("").isnull().cast("int64")
-    found = snapshot.fetch(events.group_by(number=events.person_number).agg(anonymous=nobody.sum()))
+
+    def ask(bounds: Bounds) -> _Seen:
+        events = matching(snapshot, view, within=bounds)
+        asked = events.select(number=events.person_number, nobody=events.customer_id.nullif("").isnull())
+        seen, anonymous = np.zeros(len(person), dtype=bool), 0
+        for batch in snapshot.stream(asked):  # numbers are marked sooner than a group is made of each
+            seen[batch["number"].drop_null().to_numpy()] = True
+            anonymous += batch["nobody"].true_count
+        return _Seen(np.flatnonzero(seen).astype(np.int32), anonymous)
+
     person = linked_numbers(snapshot)
+    parts = by_block(snapshot, view, "people", ask)
     seen = np.zeros(len(person), dtype=bool)
-    seen[person[found["number"].drop_null().to_numpy()]] = True
-    return int(np.count_nonzero(seen)), int(pc.sum(found["anonymous"]).as_py() or 0)
+    for part in parts:
+        seen[person[part.numbers]] = True
+    return int(np.count_nonzero(seen)), sum(part.anonymous for part in parts)

@@ -38,6 +38,10 @@ class Masked(Snapshot):
     def masked(self) -> bool:
         return True
 
+    @property
+    def hiding(self) -> str:
+        return self.secret
+
     def table(self, name: str) -> ir.Table:
         """A table of the lake; its texts are hidden unless known to hold nothing personal."""
         table = super().table(name)
