@@ -74,7 +74,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     """Asked everything after every change, so that parts of all versions are kept."""
     folder = tmp_path_factory.mktemp("lake")
     with closing(make_lake(folder, [])) as lake, pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.questions.daily._ENOUGH", 1)  # or all but the newest day would be one part
+        patched.setattr("pipeline.questions.daily._BLOCKS", (16,))  # or all but the newest day would be one part
         case = Case(folder, lake)
         for change in CHANGES:
             change(case)
