@@ -13,14 +13,17 @@ import streamlit as st
 
 
 def when_changed(key: str, act: Callable[[], None]) -> Callable[[], None]:
-    """`act`, but not while the widget `key` still has the value that it is being drawn with now.
+    """`act`, but not while the widget `key` has the value it had last: the one that it is being drawn with now, or what
+    the reader chose since, maybe more than once before it is drawn again.
 
     Call it after the value is set in `st.session_state` and before the widget is drawn.
     """
-    drawn = st.session_state.get(key)
+    last = st.session_state.get(key)
 
     def changed() -> None:
-        if st.session_state[key] != drawn:
+        nonlocal last
+        if st.session_state[key] != last:
+            last = st.session_state[key]
             act()
 
     return changed

@@ -75,11 +75,7 @@ class Days:
         """The mark of the whole lake at `version`."""
         return self._engine.opened, version
 
-    def marks(self, version: int) -> dict[date, Mark]:
-        """The days that hold events at `version`, oldest first, each with its mark. Raises `LakeError`."""
-        return {date: day.mark for date, day in self.all(version).items()}
-
-    def all(self, version: int) -> Mapping[date, Day]:
+    def of(self, version: int) -> Mapping[date, Day]:
         """The days that hold events at `version`, oldest first. Raises `LakeError`."""
         with self._engine.cursor() as cursor:
             key = (self._engine.opened, version)

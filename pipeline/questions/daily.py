@@ -45,10 +45,9 @@ def daily(snapshot: Snapshot, view: View, question: Hashable, ask: Ask[Part], no
     `ask` gives the parts of all days within bounds; a day that it leaves out is `nothing`. `question` names what is
     asked apart from the view: of two questions of the same name, one may get the other's parts.
     """
-    if not lasting(view):
+    if not _lasting(view):
         return [*ask(view.bounds()).values()]
-    filters = tuple(filter.text() for filter in view.filters)
-    return by_day(snapshot, view.bounds(), (question, filters), ask, nothing)
+    return by_day(snapshot, view.bounds(), (question, _filters(view)), ask, nothing)
 
 
 def by_day(snapshot: Snapshot, bounds: Bounds, question: Hashable, ask: Ask[Part], nothing: Part) -> list[Part]:
@@ -71,10 +70,9 @@ def by_block(snapshot: Snapshot, view: View, question: Hashable, ask: Callable[[
 
     For what cannot be asked of every day in one question as quickly.
     """
-    if not lasting(view):
+    if not _lasting(view):
         return [ask(view.bounds())]
-    filters = tuple(filter.text() for filter in view.filters)
-    pieces = _pieces(snapshot, view.bounds(), (question, filters))
+    pieces = _pieces(snapshot, view.bounds(), (question, _filters(view)))
     return [_of_block(snapshot, block, ask) for block in _blocks(pieces)]
 
 
@@ -111,16 +109,20 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def lasting(view: View) -> bool:
+def _lasting(view: View) -> bool:
     """Whether the days alone decide the answer. Who an event belongs to may change later, by a link or a trait."""
     return JOINED.isdisjoint(filter.field for filter in view.filters)
+
+
+def _filters(view: View) -> Hashable:
+    return tuple(filter.text() for filter in view.filters)
 
 
 def _pieces(snapshot: Snapshot, within: Bounds, question: Hashable) -> list[_Piece]:
     """The days with events that lie within bounds, oldest first."""
     start, end = within
     pieces = []
-    for day, (mark, events) in snapshot.days.all(snapshot.version).items():
+    for day, (mark, events) in snapshot.days.of(snapshot.version).items():
         bounds = max(start, _midnight(day)), min(end, _midnight(day) + _DAY)
         if bounds[0] < bounds[1]:
             pieces.append(_Piece(day, bounds, mark, (question, snapshot.hiding, bounds), events))

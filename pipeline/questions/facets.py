@@ -83,7 +83,8 @@ def facets(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int = 2
 
     def ask(bounds: Bounds) -> pa.Table:
         events = matching(snapshot, view, fields, within=bounds)
-        return snapshot.tally(events.select(text_of(field, events).name(field) for field in fields))
+        texts = {f"c{place}": text_of(field, events) for place, field in enumerate(fields)}
+        return snapshot.tally(events.select(**texts))
 
     # Whose an event is may change while its day does not.
     parts = by_block(snapshot, view, ("facets", *fields), ask) if JOINED.isdisjoint(fields) else [ask(view.bounds())]

@@ -202,7 +202,7 @@ class Ours:
         days.forget()
         if again:
             asked()
-            marks = days.marks(self._snapshot.version)
-            days.forget(marks[max(marks)])
+            seen = days.of(self._snapshot.version)
+            days.forget(seen[max(seen)].mark)
             days.forget(days.whole(self._snapshot.version))
         return asked

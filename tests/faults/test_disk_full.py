@@ -207,5 +207,5 @@ def test_too_few_file_handles_are_told_and_survived(roomy: World) -> None:
             all_loaded(world)
             goes_on(process, world)
     reader.check()
-    assert TOO_MANY in world.log()
+    assert TOO_MANY in world.log_from(0)
     check(world)

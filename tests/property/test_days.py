@@ -27,6 +27,7 @@ SECRET = b"of these tests, and long enough!"
 RUNS = settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+BLOCK = 16  # days
 EVENTS = nasty.events(5, 400)
 WHOLE = View.parse("from=1970-01-01&to=2199-12-31", now=nasty.NOW, zone=nasty.PARIS)
 
@@ -48,8 +49,8 @@ class Case:
 
     def late(self) -> None:
         """One event of a day amid others, and none of any other day."""
-        days = [*self.lake.snapshot().days.marks(self.lake.snapshot().version)]
-        amid = [day for before, day in pairwise(days) if before.toordinal() // 4 == day.toordinal() // 4]
+        days = [*self.lake.snapshot().days.of(self.lake.snapshot().version)]
+        amid = [day for before, day in pairwise(days) if before.toordinal() // BLOCK == day.toordinal() // BLOCK]
         at = datetime.combine(amid[len(amid) // 2], time(12), UTC)
         add_events(self.lake, [{"message_id": f"late {self.loaded}", "occurred_at": at}], key=f"late {self.loaded}")
 
@@ -74,7 +75,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     """Asked everything after every change, so that parts of all versions are kept."""
     folder = tmp_path_factory.mktemp("lake")
     with closing(make_lake(folder, [])) as lake, pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.questions.daily._BLOCKS", (16,))  # or all but the newest day would be one part
+        patched.setattr("pipeline.questions.daily._BLOCKS", (BLOCK,))  # or all but the newest day would be one part
         case = Case(folder, lake)
         for change in CHANGES:
             change(case)
@@ -119,7 +120,7 @@ def test_only_what_changed_is_asked_again(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(Days, "keep", lambda self, *given: kept.append(given) or real(self, *given))  # type: ignore[func-returns-value]
     with closing(make_lake(tmp_path, EVENTS[:50])) as lake:
         answers(lake.snapshot(), WHOLE)
-        days, kept[:] = len(lake.snapshot().days.marks(lake.snapshot().version)), []
+        days, kept[:] = len(lake.snapshot().days.of(lake.snapshot().version)), []
         add_events(lake, [{"message_id": "new", "occurred_at": nasty.NOW}], key="new")
         answers(lake.snapshot(), WHOLE)
         assert days > 5
@@ -135,5 +136,7 @@ def test_no_more_is_kept_than_there_is_room_for(tmp_path: Path, monkeypatch: pyt
         days = snapshot.days
         assert 0 < days._bytes <= 20_000
         assert days._bytes == sum(part.nbytes + 800 for part in days._parts.values())
+        days.keep("a day", "asked", np.zeros(20_000 // 8, np.uint8))
+        assert days.recall("a day", "asked") is None, "it would push out most others"
         days.forget()
         assert days._bytes == 0
