@@ -127,6 +127,25 @@ def test_only_what_changed_is_asked_again(tmp_path: Path, monkeypatch: pytest.Mo
         assert len(kept) == 3, "of the newest day: the timeline, the people and the main fields' values"
 
 
+def test_who_an_event_belongs_to_may_change_while_its_day_does_not(tmp_path: Path) -> None:
+    days = "from=2026-11-01&to=2026-11-01"
+    here = {"now": nasty.NOW, "zone": nasty.PARIS}
+    plain, hers = View.parse(days, **here), View.parse(f"{days}&f=person%20is%20c:k", **here)
+    at = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    told = [{"message_id": "a", "anonymous_id": "v"}, {"message_id": "b", "customer_id": "k"}]
+    with closing(make_lake(tmp_path, [{**event, "occurred_at": at} for event in told])) as lake:
+
+        def seen(view: View) -> tuple[int, int, int]:
+            found = facets.glance(lake.snapshot(), view)
+            return found.total, found.facets["event"].total, found.people
+
+        assert (seen(plain), seen(hers)) == ((2, 2, 2), (1, 1, 1))
+        add_events(
+            lake, [{"message_id": "c", "customer_id": "k", "anonymous_id": "v", "occurred_at": nasty.NOW}], key="c"
+        )
+        assert (seen(plain), seen(hers)) == ((2, 2, 1), (2, 2, 1))
+
+
 def test_no_more_is_kept_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.lake.days._BYTES", 20_000)
     with closing(make_lake(tmp_path, EVENTS[:80])) as lake:
