@@ -9,8 +9,6 @@ import json
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,8 +24,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.lake import Lake
 from pipeline.state import Kind, State
+from tests import nursery
 from tests.support import make_settings
-from tests.unit.test_cli import ROOT, environment, pipeline
+from tests.support_cli import environment, pipeline
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0  # seconds for a process to start or to stop, on a busy machine
@@ -53,11 +52,9 @@ class Running:
     def __init__(self, data: Path, **settings: str) -> None:
         self.port = free_port()
         self.log = data / f"collector-{self.port}.log"
-        command = [sys.executable, "-m", "pipeline", "collect", "--port", str(self.port)]
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=environment(data, **settings), stdout=output, stderr=output
-            )
+        command = ["collect", "--port", str(self.port)]
+        surroundings = environment(data, **settings)
+        self.process = nursery.start("pipeline.__main__", command, surroundings, self.log, self.log)
 
     @property
     def address(self) -> str:

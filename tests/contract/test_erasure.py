@@ -32,9 +32,10 @@ from pipeline.run import Pipeline
 from pipeline.settings import Settings, SourceSpec
 from pipeline.sources import Sweep
 from pipeline.state import State
+from tests import nursery
 from tests.support import make_settings
+from tests.support_cli import environment, pipeline
 from tests.support_s3 import ACCESS_KEY, SECRET_KEY, S3Server
-from tests.unit.test_cli import environment, pipeline
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 # Nobody else's texts hold these. The id sorts before all others, and the name after, so both are bounds of a column.
@@ -112,13 +113,10 @@ class Site:
         finally:
             loading.close()
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *command],
-            cwd=self.settings.data,
-            env=environment(self.settings.data, **self.environment),
-            stdout=subprocess.DEVNULL,
-        )
+    def start(self, *command: str) -> nursery.Child:
+        surroundings = environment(self.settings.data, **self.environment)
+        nowhere = Path(os.devnull)
+        return nursery.start("pipeline.__main__", command, surroundings, nowhere, nowhere)
 
     def erase(self, **more: Any) -> Erasure:
         return erase(self.settings, self.lake, self.state, CUSTOMER, NOW, **more)

@@ -15,7 +15,7 @@ from pipeline.lake import Lake
 from pipeline.questions import ledger
 from tests.bench.data import write_objects
 from tests.support import make_settings
-from tests.unit.test_cli import ROOT, environment
+from tests.support_cli import ROOT, environment
 
 EVENTS, OBJECTS, KILLS = 40_000, 40, 6
 

@@ -7,8 +7,8 @@ import json
 import shutil
 from pathlib import Path
 
+from tests.support_cli import pipeline
 from tests.support_s3 import ACCESS_KEY, SECRET_KEY, S3Server
-from tests.unit.test_cli import pipeline
 from tests.unit.test_recovery_rebuild import everything
 from tests.unit.test_run import Site, event
 

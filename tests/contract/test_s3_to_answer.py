@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.data import write_objects
+from tests.support_cli import pipeline
 from tests.support_s3 import ACCESS_KEY, SECRET_KEY, S3Server
-from tests.unit.test_cli import pipeline
 
 EVENTS, OBJECTS = 6_000, 12
 

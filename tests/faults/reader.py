@@ -27,7 +27,7 @@ from pipeline.errors import SnapshotGone
 from pipeline.lake import Lake, Snapshot
 from pipeline.questions import activity, export, ledger
 from pipeline.questions.view import View
-from tests.faults import nursery
+from tests import nursery
 
 
 @dataclass
@@ -62,15 +62,14 @@ class Reader:
         arguments = [*self._arguments, f"--to={self._seen}"]
         self._process = nursery.start("tests.faults.reader", arguments, self._environment, self._out, self._error)
         while not (self._out.exists() and self._out.read_text().startswith("reading\n")):
-            assert self._process.is_alive(), self._error.read_text()
+            assert self._process.poll() is None, self._error.read_text()
             time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._folder:
-            self._process.terminate()
-            self._process.join(120)
-            assert self._process.exitcode == 0, f"the reader died:\n{self._error.read_text()[-4000:]}"
+            self._process.send_signal(signal.SIGTERM)
+            assert self._process.wait(120) == 0, f"the reader died:\n{self._error.read_text()[-4000:]}"
             self.seen = Seen(**json.loads(self._seen.read_text()))
 
     def check(self, *, gone: int = 0) -> None:

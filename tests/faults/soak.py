@@ -40,9 +40,9 @@ from tests.faults.places import Bucket
 from tests.faults.producer import SOURCE, Body, Producer
 from tests.faults.reader import Reader, exported
 from tests.faults.world import World, until
+from tests.support_cli import ROOT
 from tests.support_collect import HOST, PATIENCE, free_port
 from tests.support_s3 import S3Server, serving
-from tests.unit.test_cli import ROOT
 
 CLIENTS, BATCH = 25, 20  # who send at the same time, and events in a request: each waits for the durable write
 BAD_SHARE = 0.01

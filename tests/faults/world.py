@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from pipeline.lake import Lake
 from pipeline.lake.ledger import retry_after
 from pipeline.settings import Settings, SourceSpec
-from tests.faults import nursery
+from tests import nursery
 from tests.faults.places import Place
 from tests.faults.producer import Producer
 from tests.faults.reader import Reader
-from tests.unit.test_cli import environment
+from tests.support_cli import environment
 
 # `make faults` sets it; `make test` has to be quick.
 POINTS = int(os.environ.get("FAULT_POINTS", "1"))
@@ -130,35 +130,33 @@ class World:
 
 @dataclass
 class Running:
-    process: BaseProcess
+    process: nursery.Child
     log: Path
 
     @property
     def pid(self) -> int:
-        assert self.process.pid is not None
         return self.process.pid
 
     def wait(self, timeout: float = PATIENCE) -> int:
-        self.process.join(timeout)
-        if self.process.exitcode is None:
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"still running after {timeout} s:\n{self.log.read_text()[-4000:]}")
-        return self.process.exitcode
+            raise AssertionError(f"still running after {timeout} s:\n{self.log.read_text()[-4000:]}") from None
 
     def kill(self) -> None:
         """`kill -9`, of its children as well."""
-        if self.alive:
-            os.killpg(self.pid, signal.SIGKILL)
-        self.process.join()
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> int:
         """SIGTERM, as systemd stops it: the batch in hand is finished."""
-        self.process.terminate()
+        self.process.send_signal(signal.SIGTERM)
         return self.wait()
 
     @property
     def alive(self) -> bool:
-        return self.process.is_alive()
+        return self.process.poll() is None
 
 
 def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:

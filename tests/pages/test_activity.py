@@ -10,7 +10,7 @@ import pytest
 from tests.pages.conftest import Open
 from tests.pages.sample import COUNTRIES, HOSTILE_ID, ORDINARY, hostile_text
 from tests.support import make_lake
-from tests.unit.test_cli import pipeline
+from tests.support_cli import pipeline
 
 TOTAL = ORDINARY + 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import signal
@@ -15,17 +14,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import COMMANDS, main
+from tests.support_cli import ROOT, environment, pipeline
 
-ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data" / "samples"
 
 
-def environment(data: Path, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ACTIVITY_", "AWS_"))}
-    return {**kept, "ACTIVITY_DATA": str(data), "PYTHONPATH": str(ROOT), "COLUMNS": "120", **more}
-
-
-def pipeline(data: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def typed(data: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """As `pipeline`, with all that a user's own start imports."""
     command = [sys.executable, "-W", "error", "-m", "pipeline", *arguments]
     return subprocess.run(
         command, cwd=data, env=environment(data, **more), capture_output=True, text=True, timeout=120, check=False
@@ -36,13 +31,13 @@ def pipeline(data: Path, *arguments: str, **more: str) -> subprocess.CompletedPr
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the samples loaded."""
     data = tmp_path_factory.mktemp("cli")
-    done = pipeline(data, "load", str(SAMPLES), ACTIVITY_RETENTION_DAYS="0")
+    done = typed(data, "load", str(SAMPLES), ACTIVITY_RETENTION_DAYS="0")
     assert done.returncode == 0, done.stderr
     return data
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:
-    shown = pipeline(tmp_path, "--help").stdout
+    shown = typed(tmp_path, "--help").stdout
     for command in COMMANDS:
         assert command in shown
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support import add_events, make_lake
-from tests.unit.test_cli import pipeline
+from tests.support_cli import pipeline
 
 SPEC = {"steps": [{"event": "Page Viewed"}, {"event": "Registered"}, {"event": "Subscribed"}], "breakdown": "country"}
 

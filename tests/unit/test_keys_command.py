@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from pipeline.state import State
-from tests.unit.test_cli import pipeline
+from tests.support_cli import pipeline
 
 
 def test_a_key_is_made_listed_and_revoked(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pipeline.lake.engine import CATALOG
 from pipeline.lake.lock import replacing
 from pipeline.questions import ledger
 from tests.support import NOW, add_events, make_lake, make_settings
-from tests.unit.test_cli import pipeline
+from tests.support_cli import pipeline
 from tests.unit.test_lake import ids
 
 DAY = timedelta(days=1)

@@ -19,7 +19,7 @@ from pipeline.questions import ledger
 from pipeline.recovery.rebuild import Rebuilt, rebuild
 from pipeline.recovery.verify import verify
 from pipeline.settings import SourceSpec
-from tests.unit.test_cli import pipeline
+from tests.support_cli import pipeline
 from tests.unit.test_run import NOW, Site, event
 
 

@@ -16,7 +16,7 @@ from pipeline.recovery import replay as replaying
 from pipeline.recovery.replay import Replayed, replay
 from pipeline.recovery.verify import verify
 from pipeline.state import State
-from tests.unit.test_cli import pipeline
+from tests.support_cli import pipeline
 from tests.unit.test_run import NOW, Site, event
 
 LONG = {"text": "x" * 2_000}

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.lake import retain
 from pipeline.recovery.verify import Difference, verify
-from tests.unit.test_cli import pipeline
+from tests.support_cli import pipeline
 from tests.unit.test_run import NOW, Site, event
 
 

@@ -16,7 +16,7 @@ from pipeline.questions import ledger
 from pipeline.recovery.verify import verify
 from pipeline.sources import Rejected
 from tests.support import NOW, make_lake, make_settings
-from tests.unit.test_cli import pipeline
+from tests.support_cli import pipeline
 
 DAY = timedelta(days=1)
 MIDNIGHT = NOW.replace(hour=0, minute=0)

@@ -10,7 +10,7 @@ from pipeline.recovery.verify import verify
 from pipeline.settings import SourceSpec
 from pipeline.state import State
 from tests.support import NOW, make_settings
-from tests.unit.test_cli import pipeline
+from tests.support_cli import pipeline
 from tests.unit.test_run import Site, event
 
 

@@ -133,7 +133,7 @@ def test_what_a_dead_page_left_is_sent_when_it_surely_is_dead(collector: Collect
     collector.one("Old")
     assert not collector.named("Young")
     # The page must have heard the answer: as its clock runs on, it would give up waiting and send again.
-    tab.wait_for_function("() => Object.keys(localStorage).filter((name) => name.startsWith('activity.q.')).length == 1")
+    collector.wait(lambda: len(queued(tab)) == 1)
     tab.clock.run_for(11_000)
     collector.one("Young")
     assert sorted(name_of(event) for event in collector.taken) == ["Old", "Young", "page"]
