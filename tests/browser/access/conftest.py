@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import Server, free_port, serving, settle, watch_policy
+from tests.browser.conftest import Server, empty, free_port, serving, settle, watch_policy
 from tests.contract.clients.install import NODE_MODULES, node_program
 
 PROVIDER = Path(__file__).with_name("provider.mjs")
@@ -30,7 +30,9 @@ class Guarded:
         """Let in those, from now on."""
         auth = self.secrets.read_text().partition("[access]")[0]
         rows = "".join(f"{name} = {entries!r}\n".replace("'", '"') for name, entries in lists.items())
-        self.secrets.write_text(f"{auth}[access]\n{rows}")
+        whole = self.secrets.with_suffix(".new")
+        whole.write_text(f"{auth}[access]\n{rows}")
+        whole.replace(self.secrets)  # half a file would be read as one that is wrong
 
     def allow_all(self) -> None:
         self.allow(**_LISTS)
@@ -84,20 +86,33 @@ def _everybody_allowed(guarded: Guarded) -> Iterator[None]:
     guarded.allow_all()
 
 
-@pytest.fixture
-def profile(browser: Browser, guarded: Guarded) -> Iterator[Callable[[], BrowserContext]]:
-    """Browsers of different people, each with cookies of its own."""
+@pytest.fixture(scope="module")
+def used_profiles() -> Iterator[list[BrowserContext]]:
+    """Those of a file's tests, in turn, each left empty."""
     opened: list[BrowserContext] = []
-
-    def made() -> BrowserContext:
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=guarded.server.url)
-        context.set_default_timeout(20_000)
-        opened.append(context)
-        return context
-
-    yield made
+    yield opened
     for context in opened:
         context.close()
+
+
+@pytest.fixture
+def profile(
+    browser: Browser, guarded: Guarded, used_profiles: list[BrowserContext]
+) -> Iterator[Callable[[], BrowserContext]]:
+    """Browsers of different people, each with cookies of its own."""
+    free, given = list(used_profiles), list[BrowserContext]()
+
+    def made() -> BrowserContext:
+        if not free:
+            free.append(browser.new_context(viewport={"width": 1440, "height": 900}, base_url=guarded.server.url))
+            free[-1].set_default_timeout(20_000)
+            used_profiles.append(free[-1])
+        given.append(free.pop())
+        return given[-1]
+
+    yield made
+    for context in given:
+        empty(context)
 
 
 @pytest.fixture
