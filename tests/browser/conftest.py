@@ -22,7 +22,8 @@ from tests.pages.sample import make_sample
 
 ROOT = Path(__file__).parents[2]
 _PATIENCE = 60.0  # seconds
-expect.set_options(timeout=20_000)
+_PATIENT = 60_000  # ms: three browsers at once, on two cores, take their time
+expect.set_options(timeout=_PATIENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def used_profile(browser: Browser, server: Server) -> Iterator[BrowserContext]:
 def page(used_profile: BrowserContext, server: Server) -> Iterator[Page]:
     """A page in an empty profile that must ask no other host for anything, throw nothing, and keep its own policy."""
     opened = used_profile.new_page()
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(_PATIENT)
     foreign: list[str] = []
     errors: list[str] = []
 

@@ -86,7 +86,7 @@ def reader(browser: Browser, demo: Server) -> Iterator[Reader]:
 
 def _reader(context: BrowserContext, demo: Server) -> Reader:
     found = Reader(context.new_page(), demo, [], [])
-    found.page.set_default_timeout(20_000)
+    found.page.set_default_timeout(60_000)
 
     def asked(request: Request) -> None:
         if not request.url.startswith((demo.url, demo.url.replace("http", "ws"), "data:", "blob:")):

@@ -105,7 +105,7 @@ def profile(
     def made() -> BrowserContext:
         if not free:
             free.append(browser.new_context(viewport={"width": 1440, "height": 900}, base_url=guarded.server.url))
-            free[-1].set_default_timeout(20_000)
+            free[-1].set_default_timeout(60_000)
             used_profiles.append(free[-1])
         given.append(free.pop())
         return given[-1]

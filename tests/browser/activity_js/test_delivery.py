@@ -123,7 +123,8 @@ def test_tabs_neither_lose_nor_double_each_others_events(collector: Collecting, 
 
 
 def test_what_a_dead_page_left_is_sent_when_it_surely_is_dead(collector: Collecting, tab: Page) -> None:
-    tab.clock.install()
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1_000)  # so that nobody grows old while the page is loaded
     tab.add_init_script("""for (const [name, age] of [['Old', 60_000], ['Young', 3_000]]) {
         const orphan = { type: 'track', event: name, messageId: name, anonymousId: 'a' }
         localStorage[`activity.q.${Date.now() - age}.1.dead`] = JSON.stringify(orphan)
