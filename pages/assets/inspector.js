@@ -1,7 +1,7 @@
 // One event, opened. The sections and their fields come from the declaration of an event (`data.schema`).
 
-// What a row of the list does not carry; the server adds it a moment later.
-const JOINED = new Set(['person', 'name', 'email']);
+// What a row of the list was not read with; the server adds it a moment later.
+const lacks = (record, name) => record.missing.includes(name);
 
 function valueTools(act, field, label, value) {
   const filter = (op, name, text) => iconButton(name, text, (event) => { event.stopPropagation(); act({ do: 'filter', ...field, op, value }); });
@@ -12,7 +12,7 @@ function valueTools(act, field, label, value) {
 
 function shownValue(record, field) {
   const value = record[field.name];
-  if (record.partial && value === null && JOINED.has(field.name)) return el('span', { class: 'v' }, el('span', { class: 'bone line' }));
+  if (lacks(record, field.name)) return el('span', { class: 'v' }, el('span', { class: 'bone line' }));
   if (field.name === 'customer_id' && !value) return el('span', { class: 'v muted', text: 'Anonymous' });
   if (value === null || value === undefined || value === '') return el('span', { class: 'v muted', text: '—' });
   const text = String(value);
@@ -26,7 +26,7 @@ function shownValue(record, field) {
 function fieldRow(act, record, field) {
   const value = record[field.name];
   const empty = value === null || value === undefined || value === '';
-  if (empty && !(record.partial && JOINED.has(field.name)) && (field.optional || (field.customers && !record.customer_id))) return null;
+  if (empty && (field.optional || (field.customers && !lacks(record, field.name) && !record.customer_id))) return null;
   const row = el('div', { class: `row${field.pinned && !empty ? ' pinned' : ''}` }, el('span', { class: 'k', text: field.label }), shownValue(record, field));
   if (!empty) row.append(valueTools(act, { field: field.name, filterable: field.filterable }, field.label, value));
   return row;
@@ -55,7 +55,7 @@ function tree(act, key, value, depth, top) {
 
 function metadata(act, record) {
   if (record.properties === null || record.properties === undefined) {
-    return el('div', { class: 'notice muted', text: record.cut ? 'Loading…' : 'This event carried nothing else.' });
+    return el('div', { class: 'notice muted', text: record.cut || lacks(record, 'properties') ? 'Loading…' : 'This event carried nothing else.' });
   }
   let parsed;
   try { parsed = JSON.parse(record.properties); } catch { return el('pre', { text: record.properties }); }

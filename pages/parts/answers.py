@@ -46,7 +46,8 @@ def _timeline(key: Key, scope: str, _snapshot: Snapshot, _view: View) -> Timelin
 
 
 def page(snapshot: Snapshot, view: View) -> list[Row]:
-    """The rows of the view's page, newest first, with all that is stored of each, so that a click shows it at once.
+    """The rows of the view's page, newest first, with all that is stored of each, so that a click shows it at once;
+    of events that lie far apart, with what the list shows.
 
     Who the person is takes a join over everybody; it is asked for the one event that is opened.
     """
@@ -56,7 +57,7 @@ def page(snapshot: Snapshot, view: View) -> list[Row]:
 @st.cache_data(max_entries=200, show_spinner=False)
 def _page(key: Key, scope: str, page: int, _snapshot: Snapshot, _view: View) -> list[Row]:
     counted = timeline(_snapshot, _view)
-    return activity.page(_snapshot, _view, counted=counted, fields=activity.STORED_FIELDS).rows
+    return activity.page(_snapshot, _view, counted=counted, also=activity.STORED_FIELDS).rows
 
 
 def event(snapshot: Snapshot, identifier: str, near: datetime | None) -> Row | None:

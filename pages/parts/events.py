@@ -10,7 +10,8 @@ from pages.parts import words
 from pipeline.event import FIELDS, Field, Group
 from pipeline.questions.view import View
 
-# Rows carry the whole event, so that a click paints the inspector at once; longer metadata follows when opened.
+# Rows carry the whole event, so that a click paints the inspector at once; longer metadata follows when opened, and so
+# does what was not read (`missing`).
 CARRIED = 4_000
 
 _SECTIONS: tuple[tuple[str, Group, bool], ...] = (
@@ -25,6 +26,7 @@ _LINKS = {"url", "referrer"}
 _MONO = {"customer_id", "anonymous_id", "person", "event_id", "message_id", "object_key", "ip"}
 # Shown as “—” when empty; every other field is left out then.
 _ALWAYS = {
+    "person",
     "customer_id",
     "name",
     "email",
@@ -80,7 +82,7 @@ def record(row: Mapping[str, Any], view: View, *, whole: bool = False) -> dict[s
         values[field.name] = words.iso(value) if isinstance(value, datetime) else None if value is None else str(value)
     at: datetime = row["occurred_at"]
     values["line"] = row.get("line")
-    values["partial"] = "person" not in row
+    values["missing"] = [field.name for field in FIELDS if field.name not in row]
     values["time"] = words.short_time(at, view)
     values["time_full"] = words.iso(at)
     values["time_long"] = words.long_time(at, view.zone, values["timezone"])

@@ -94,6 +94,12 @@ def _of_block(snapshot: Snapshot, block: Sequence[_Piece], ask: Callable[[Bounds
     return cast(Part, part)
 
 
+def events_among(snapshot: Snapshot, bounds: Bounds) -> float:
+    """About how many events the lake holds within bounds, as if those of a day were spread evenly over it."""
+    pieces = _pieces(snapshot, bounds, None)
+    return sum(piece.events * ((piece.bounds[1] - piece.bounds[0]) / _DAY) for piece in pieces)
+
+
 def day_of(number: int) -> date:
     """The day with that number since 1970, as `functions.day_number` counts them."""
     return _EPOCH + timedelta(days=number)

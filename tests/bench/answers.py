@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline.questions.activity import LIST_FIELDS
 from pipeline.questions.facets import Facets, Glance
 
 
@@ -13,9 +14,9 @@ def alike(name: str, answer: Any) -> Any:
     """An answer of ours or a peer's to the question `name`, in plain numbers, texts and tuples."""
     match answer:
         case (int(total), list(rows)):
-            return total, [_row(row) for row in rows]
+            return total, [_listed(row) for row in rows]
         case list(rows):
-            return [_row(row) for row in rows]
+            return [_listed(row) for row in rows]
         case Glance():
             facets = {field: _facets(found) for field, found in answer.facets.items()}
             return answer.total, answer.people, answer.anonymous, facets
@@ -34,6 +35,11 @@ def _facets(found: Facets) -> tuple[Any, ...]:
 
 
 _JOINED = ("person", "name", "email")  # what one event's answer of ours adds by look-ups of its own
+
+
+def _listed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a list shows of an event; what comes with it besides, where that is quick, is compared by single events."""
+    return {name: _cell(row[name]) for name in LIST_FIELDS}
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

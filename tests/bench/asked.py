@@ -1,7 +1,8 @@
 """The list questions, each asked as the Activity page asks it, below what Streamlit remembers.
 
 The page counts a view by quarter hours once (`timeline`: the count, the chart and the way to any page), reads a page of
-it with all that is stored of each event, and then asks for the panel and for the filter bar's proposals.
+it, with all that is stored of each event where they lie close together, and then asks for the panel and for the filter
+bar's proposals.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Question:
     at_most: float | None = None
     recent: bool = False  # of the last 14 days: as quick over any number of days before them
     again: bool = False  # asked again and again, whenever a batch came
+    looked_up: bool = False  # one of many customers or addresses, of whom others were looked up before
 
 
 def view_of(subjects: Subjects, name: str, turn: int) -> View:
@@ -63,7 +65,7 @@ def _first_page(name: str) -> Ready:
 
         def ask() -> tuple[int, list[dict[str, Any]]]:
             counted = timeline(snapshot, view)
-            return counted.total, activity.page(snapshot, view, counted=counted, fields=STORED_FIELDS).rows
+            return counted.total, activity.page(snapshot, view, counted=counted, also=STORED_FIELDS).rows
 
         return ask
 
@@ -76,7 +78,7 @@ def _page_alone(name: str) -> Ready:
     def ready(snapshot: Snapshot, subjects: Subjects, turn: int) -> Asked:
         view = view_of(subjects, name, turn).with_(page=page_of(subjects, name))
         counted = timeline(snapshot, view)
-        return lambda: activity.page(snapshot, view, counted=counted, fields=STORED_FIELDS).rows
+        return lambda: activity.page(snapshot, view, counted=counted, also=STORED_FIELDS).rows
 
     return ready
 
@@ -118,7 +120,7 @@ def _visit(snapshot: Snapshot, subjects: Subjects, turn: int) -> Asked:
 
     def ask() -> None:
         counted = timeline(snapshot, view)
-        activity.page(snapshot, view, counted=counted, fields=STORED_FIELDS)
+        activity.page(snapshot, view, counted=counted, also=STORED_FIELDS)
         facets.glance(snapshot, view, counted=counted)
         facets.facets(snapshot, view, PROPOSED, OF_EACH)
 
@@ -147,8 +149,8 @@ QUESTIONS: dict[str, Question] = {
         Question("event", _first_page("event"), 80, recent=True, again=True),
         Question("path", _first_page("path"), 120, recent=True, again=True),
         Question("referrer contains", _first_page("referrer contains"), 200, recent=True),
-        Question("customer", _first_page("customer"), 150, again=True),
-        Question("IP", _first_page("IP"), 150),
+        Question("customer", _first_page("customer"), 150, again=True, looked_up=True),
+        Question("IP", _first_page("IP"), 150, looked_up=True),
         Question("page 1", _page_alone("page 1")),
         Question("page 10,000", _page_alone("page 10,000")),
         Question("last page", _page_alone("last page")),
@@ -192,7 +194,8 @@ class Ours:
     def ready(self, name: str, turn: int = 0, again: bool = False) -> Asked:
         """A question of `QUESTIONS`; `subjects` asks what they are about here.
 
-        It is new: what the lake keeps of days is forgotten; or with `again`, only the newest day is, which is what a
+        It is new: what the lake keeps of days is forgotten, but for what another customer or address left; or with
+        `again`, only the newest day is, which is what a
         batch does to a question that was asked before.
         """
         if name == "subjects":
@@ -200,6 +203,8 @@ class Ours:
         days = self._snapshot.days
         asked = QUESTIONS[name].ready(self._snapshot, self._subjects, turn)
         days.forget()
+        if QUESTIONS[name].looked_up:
+            QUESTIONS[name].ready(self._snapshot, self._subjects, turn + 1)()
         if again:
             asked()
             seen = days.of(self._snapshot.version)

@@ -5,7 +5,7 @@ The texts differ only in how each engine spells a few things (`Dialect`). Values
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.questions.activity import ROWS, STORED_FIELDS
+from pipeline.questions.activity import LIST_FIELDS, ROWS, STORED_FIELDS
 from pipeline.questions.facets import GLANCE_FIELDS
 from pipeline.questions.filters import Filter
 from pipeline.questions.people import with_people
@@ -53,7 +53,9 @@ class Peer:
     def ready(self, name: str, turn: int = 0) -> Callable[[], Any]:
         where = self._where(name, turn)
         if name in _FIRST_PAGES:
-            return lambda: (self._count(where), self._page(where, 1))
+            # Of these, which lie far apart, ours reads no more than the list shows.
+            fields = LIST_FIELDS if name in ("customer", "IP") else STORED_FIELDS
+            return lambda: (self._count(where), self._page(where, 1, fields))
         if name in _PAGES:
             return lambda: self._page(where, page_of(self._subjects, name))
         if name in _EVENTS:
@@ -78,9 +80,9 @@ class Peer:
     def _count(self, where: str) -> int:
         return int(self._query(f"SELECT count(*) AS n FROM events WHERE {where}")[0]["n"])  # noqa: S608
 
-    def _page(self, where: str, number: int) -> Rows:
+    def _page(self, where: str, number: int, fields: Sequence[str] = STORED_FIELDS) -> Rows:
         return self._query(
-            f"SELECT {self._columns()} FROM events WHERE {where} "  # noqa: S608
+            f"SELECT {self._columns(fields)} FROM events WHERE {where} "  # noqa: S608
             f"ORDER BY occurred_at DESC, events.event_id DESC LIMIT {ROWS} OFFSET {(number - 1) * ROWS}"
         )
 
@@ -89,11 +91,11 @@ class Peer:
         where = f"events.event_id = {self._dialect.identifier(mark.event_id)}"
         if with_time:
             where += f" AND occurred_at = {self._dialect.instant(mark.occurred_at)}"
-        return self._query(f"SELECT {self._columns()} FROM events WHERE {where} LIMIT 1")[0]  # noqa: S608
+        return self._query(f"SELECT {self._columns(STORED_FIELDS)} FROM events WHERE {where} LIMIT 1")[0]  # noqa: S608
 
-    def _columns(self) -> str:
+    def _columns(self, fields: Sequence[str]) -> str:
         as_text = self._dialect.id_as_text
-        return ", ".join(f"{as_text} AS event_id" if name == "event_id" else name for name in STORED_FIELDS)
+        return ", ".join(f"{as_text} AS event_id" if name == "event_id" else name for name in fields)
 
     def _facets(self, where: str, fields: tuple[str, ...], limit: int) -> Mapping[str, Any]:
         """By field: distinct values, events, and the most frequent values. One statement, as ours is."""

@@ -76,6 +76,22 @@ def test_a_page_beyond_the_last_is_the_last(lake: Lake) -> None:
     assert page.first == (page.pages - 1) * activity.ROWS + 1
 
 
+def test_a_page_has_more_fields_where_its_events_lie_close(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    rare = view("range=90D&f=event is Registered")
+    assert activity.page(lake.snapshot(), rare).total > 1
+
+    def fields() -> set[tuple[str, ...]]:
+        found = activity.page(lake.snapshot(), rare, also=activity.STORED_FIELDS).rows
+        assert [row["event_id"] for row in found] == [
+            row["event_id"] for row in activity.page(lake.snapshot(), rare).rows
+        ]
+        return {tuple(row) for row in found}
+
+    assert {frozenset(names) for names in fields()} == {frozenset(activity.STORED_FIELDS)}
+    monkeypatch.setattr(activity, "_AMONG", 10)
+    assert fields() == {activity.LIST_FIELDS}
+
+
 def test_an_empty_view_has_one_empty_page(lake: Lake) -> None:
     page = activity.page(lake.snapshot(), view("f=event is nothing"))
     assert (page.rows, page.total, page.page, page.pages, page.first, page.last) == ([], 0, 1, 1, 0, 0)
