@@ -9,7 +9,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; 
 BIN := .venv/bin
 # The tests start hundreds of Pythons: each would compile the program anew where its bytecode is not kept.
 unexport PYTHONDONTWRITEBYTECODE
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# To compile all that is installed takes two fifths of the time; what is used is compiled when it is imported.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile
 
 help: ## list what make can do here
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -23,7 +24,7 @@ test: .venv/.installed-test lint ## run ruff, mypy --strict and all tests
 	@$(BIN)/python -m tests.browser.find
 	@$(BIN)/python -m tests.browser.access.proxies
 	@$(BIN)/python -m tests.contract.clients.install
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.installed-test
 	@$(BIN)/ruff check .
@@ -63,7 +64,9 @@ clean: ## remove .venv and caches (never data/)
 
 .venv/.installed: requirements.lock .venv/.made
 	@echo "Installing the locked dependencies (about a minute)"
-	@$(PIP) -r requirements.lock && touch $@
+	@$(PIP) -r requirements.lock
+	@$(BIN)/python -m pipeline --help >/dev/null && $(BIN)/python -c 'import streamlit.web.bootstrap, plotly.graph_objects'
+	@touch $@
 
 .venv/.installed-test: requirements-test.lock .venv/.installed
 	@echo "Installing what the tests need"
