@@ -79,6 +79,18 @@ def test_an_opened_event_is_shown_whole(open_page: Open) -> None:
     assert opened["properties"] == '{"plan": "trial", "number": 8}'
 
 
+def test_what_a_row_was_not_read_with_is_named_and_comes_when_it_is_opened(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.questions.activity._AMONG", -1)  # as if it lay far from every other
+    row = open_page("f=path is /news/9").given("grid")["rows"][0]
+    assert {"url", "ip", "properties", "person"} <= set(row["missing"])
+    assert not {"event", "customer_id", "path", "country", "device", "occurred_at"} & set(row["missing"])
+    opened = open_page(f"f=path is /news/9&event={row['event_id']}").given("panel")["event"]
+    assert opened["missing"] == []
+    assert opened["url"] == "https://www.example.com/news/9"
+
+
 def test_an_event_that_is_not_there_is_said_to_be_missing(open_page: Open) -> None:
     panel = open_page("event=00000000-0000-4000-8000-000000000000").given("panel")
     assert panel["event"] is None
