@@ -29,7 +29,7 @@ STORED_FIELDS = tuple(field.name for field in STORED)
 _MICROSECOND = timedelta(microseconds=1)
 _FEW = 10_000  # events that are quickly read whole
 # Events of the lake among which a page's events may lie to be read with `also`. The engine reads a column of a row
-# group (122,880 events) that holds one of them: all columns take 60 ms of CPU, those of the list 5.
+# group (122,880 events) that holds one of them: all columns take three times as long as those of the list.
 _AMONG = 400_000
 _NEAR = (timedelta(days=1), timedelta(days=30))  # where a person's next event mostly is
 

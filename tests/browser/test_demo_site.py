@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from pipeline.demo.plan import Plan
-from tests.browser.conftest import Server, serving, settle, watch_policy
+from tests.browser.conftest import PATIENCE_MS, Server, serving, settle, watch_policy
 from tests.browser.running import running_pipeline
 
 pytestmark = pytest.mark.browser
@@ -86,7 +86,7 @@ def reader(browser: Browser, demo: Server) -> Iterator[Reader]:
 
 def _reader(context: BrowserContext, demo: Server) -> Reader:
     found = Reader(context.new_page(), demo, [], [])
-    found.page.set_default_timeout(60_000)
+    found.page.set_default_timeout(PATIENCE_MS)
 
     def asked(request: Request) -> None:
         if not request.url.startswith((demo.url, demo.url.replace("http", "ws"), "data:", "blob:")):

@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipeline.state import State
-from tests.browser.conftest import Server, serving, settle, watch_policy
+from tests.browser.conftest import PATIENCE_MS, Server, serving, settle, watch_policy
 from tests.browser.running import running_pipeline
 from tests.pages.sample import HOSTILE
 
@@ -45,7 +45,7 @@ def install(browser: Browser, installation: Server) -> Iterator[Page]:
     page = context.new_page()
     errors: list[str] = []
     watch_policy(page, errors)
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto("/install?new=1")
     page.wait_for_selector("[role=tablist]")
     settle(page)
@@ -90,7 +90,7 @@ def test_from_a_new_key_to_the_first_event_in_activity(install: Page, installati
     send(installation.url, key, "Hello")
     expect(check(install)).to_contain_text("Received ✓")
     expect(check(install)).to_contain_text("1 event, at ")
-    expect(check(install)).to_contain_text("In Activity ✓", timeout=60_000)
+    expect(check(install)).to_contain_text("In Activity ✓")
     expect(install.locator(".key.on .said")).to_contain_text("1 event, ")
     install.get_by_role("link", name="See them in Activity").click()
     expect(install.locator(".headline b")).to_have_text("1 event")

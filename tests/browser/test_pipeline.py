@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from pipeline.lake import Lake
 from pipeline.questions import rejects
 from pipeline.state import State
-from tests.browser.conftest import Server, serving, settle
+from tests.browser.conftest import PATIENCE_MS, Server, serving, settle
 from tests.browser.running import running_pipeline
 from tests.pages.sample import HOSTILE
 from tests.support import make_settings
@@ -56,7 +56,7 @@ def _await_rejected(data: Path, lines: int) -> None:
 def page(browser: Browser, watched: Server) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=watched.url)
     opened = context.new_page()
-    opened.set_default_timeout(60_000)
+    opened.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
@@ -139,7 +139,7 @@ def test_a_replay_from_the_button_to_the_ledger(page: Page) -> None:
     expect(ledger).to_contain_text("Rejected31")
     page.get_by_role("button", name="Replay 31 lines").click()
     expect(page.get_by_text("31 lines = 1 loaded + 0 duplicate + 0 expired + 30 still rejected")).to_be_visible(
-        timeout=60_000
+        timeout=PATIENCE_MS
     )
     expect(ledger).to_contain_text("Rejected30")
     expect(ledger).to_contain_text("Loaded1")

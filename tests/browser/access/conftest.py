@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import Server, empty, free_port, serving, settle, watch_policy
+from tests.browser.conftest import PATIENCE_MS, Server, empty, free_port, serving, settle, watch_policy
 from tests.contract.clients.install import NODE_MODULES, node_program
 
 PROVIDER = Path(__file__).with_name("provider.mjs")
@@ -105,14 +105,14 @@ def profile(
     def made() -> BrowserContext:
         if not free:
             free.append(browser.new_context(viewport={"width": 1440, "height": 900}, base_url=guarded.server.url))
-            free[-1].set_default_timeout(60_000)
+            free[-1].set_default_timeout(PATIENCE_MS)
             used_profiles.append(free[-1])
         given.append(free.pop())
         return given[-1]
 
     yield made
     for context in given:
-        empty(context)
+        empty(context, guarded.server.url)
 
 
 @pytest.fixture
