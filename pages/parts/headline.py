@@ -80,7 +80,7 @@ def computed(view: View, now: Moment) -> None:
 
 @st.fragment(run_every=_REFRESH)
 def news(view: View, now: Moment, unpin: Callable[[], None]) -> None:
-    """Say how many new events there are, and move there when asked, or at once while Live is on.
+    """Say how many new events there are, and move there when asked; at once while Live is on, or to the first ones.
 
     `unpin` leaves the snapshot that a link asked for.
     """
@@ -96,7 +96,9 @@ def news(view: View, now: Moment, unpin: Callable[[], None]) -> None:
             new = _more(view, now, latest)
         except ActivityError:
             return  # the freshness mark tells that; this is no place for a second message
-        if live and latest.snapshot.version != now.snapshot.version:
+        # Where there was nothing at all, there is nothing to keep still: the first events come by themselves.
+        moving = live or not answers.anything(now.snapshot)
+        if moving and latest.snapshot.version != now.snapshot.version:
             _show(latest)
         text = f"{words.counted(new, 'new event')} — show"
         if new > 0 and st.button(text, icon=":material/arrow_upward:", key="show_new"):

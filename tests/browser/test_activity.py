@@ -6,6 +6,7 @@ import csv
 import re
 import urllib.error
 import urllib.request
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server, serving, settle, visit
 from tests.pages.sample import HOSTILE, HOSTILE_ID, HOSTILE_URL, ORDINARY, hostile_text, make_sample
-from tests.support import add_events
+from tests.support import add_events, make_lake
 
 pytestmark = pytest.mark.browser
 TOTAL = ORDINARY + 1
@@ -58,6 +59,19 @@ def test_new_events_are_announced_and_shown_on_request(browser: Browser, tmp_pat
         announced.first.click()
         expect(page.locator(".headline b")).to_have_text("2 events")
         expect(announced).to_have_count(0)
+        page.close()
+
+
+def test_the_first_events_of_all_come_by_themselves(browser: Browser, tmp_path: Path) -> None:
+    with closing(make_lake(tmp_path, [])) as lake, serving(tmp_path) as fresh:
+        page = browser.new_page(base_url=fresh.url)
+        page.goto("/")
+        expect(page.get_by_text("No events yet")).to_be_visible()
+        now = datetime.now(UTC)
+        first = [{"event": "Registered", "occurred_at": now, "message_id": f"m-{letter}"} for letter in "ab"]
+        add_events(lake, first, key="first.jsonl", now=now)
+        expect(page.locator(".headline b")).to_have_text("2 events")
+        expect(page.locator(ROWS)).to_have_count(2)
         page.close()
 
 
