@@ -96,9 +96,9 @@ def news(view: View, now: Moment, unpin: Callable[[], None]) -> None:
             new = _more(view, now, latest)
         except ActivityError:
             return  # the freshness mark tells that; this is no place for a second message
-        # Where there was nothing at all, there is nothing to keep still: the first events come by themselves.
-        moving = live or not answers.anything(now.snapshot)
-        if moving and latest.snapshot.version != now.snapshot.version:
+        # Days without any event have nothing to keep still: their first ones come by themselves.
+        first = new > 0 and not view.filters and answers.count(now.snapshot, view) == 0
+        if first or (live and latest.snapshot.version != now.snapshot.version):
             _show(latest)
         text = f"{words.counted(new, 'new event')} — show"
         if new > 0 and st.button(text, icon=":material/arrow_upward:", key="show_new"):

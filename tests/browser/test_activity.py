@@ -7,7 +7,7 @@ import re
 import urllib.error
 import urllib.request
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -68,8 +68,10 @@ def test_the_first_events_of_all_come_by_themselves(browser: Browser, tmp_path: 
         page.goto("/")
         expect(page.get_by_text("No events yet")).to_be_visible()
         now = datetime.now(UTC)
-        first = [{"event": "Registered", "occurred_at": now, "message_id": f"m-{letter}"} for letter in "ab"]
-        add_events(lake, first, key="first.jsonl", now=now)
+        for key, at in (("old", now - timedelta(days=60)), ("new", now)):  # an archive is loaded from its beginning
+            made = {"event": "Registered", "occurred_at": at}
+            add_events(lake, [{**made, "message_id": f"{key}-{letter}"} for letter in "ab"], key=key, now=now)
+            page.wait_for_timeout(6_000)  # it looks every five seconds
         expect(page.locator(".headline b")).to_have_text("2 events")
         expect(page.locator(ROWS)).to_have_count(2)
         page.close()
