@@ -25,9 +25,7 @@ function block(code, marks) {
   return el('div', { class: 'block' }, head, coloured(code.text, marks));
 }
 
-export default function (component) {
-  const root = renewed(component);
-  if (!root) return;
+function draw(root) {
   const { data } = root;
   const open = (id) => {
     root.tab = id;
@@ -42,3 +40,5 @@ export default function (component) {
   };
   open(root.tab);
 }
+
+export default (component) => renew(component, draw);

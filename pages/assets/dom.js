@@ -23,15 +23,34 @@ const ICONS = {
   warning: ['M12 4L2.5 20h19z', 'M12 10v5', 'M12 17.6v.2'],
 };
 
-// A component's root, with its `data` and a way to `act` in Python; null when what is drawn is of the same data.
-function renewed({ data, parentElement, setTriggerValue }) {
+// Does it now, or, while something in `root` is held down, once it is let go: what is replaced in between gets no click.
+function unpressed(root, redraw) {
+  if (root.held === undefined) {
+    root.held = false;
+    root.addEventListener('pointerdown', () => {
+      root.held = true;
+      const over = new AbortController();
+      // The click comes after this event, in the same task.
+      const letGo = () => setTimeout(() => { over.abort(); root.held = false; root.waiting?.(); root.waiting = null; });
+      for (const name of ['pointerup', 'pointercancel']) window.addEventListener(name, letGo, { capture: true, signal: over.signal });
+    });
+  }
+  root.waiting = null;
+  if (root.held) root.waiting = redraw;
+  else redraw();
+}
+
+// Calls `draw` with a component's root, which has its `data` and a way to `act` in Python, unless the same data is drawn.
+function renew({ data, parentElement, setTriggerValue }, draw) {
   const root = parentElement.querySelector('.root');
   root.act = (action) => setTriggerValue('action', action);
-  const key = JSON.stringify(data);
-  if (root.key === key) return null;
-  root.key = key;
-  root.data = data;
-  return root;
+  unpressed(root, () => {
+    const key = JSON.stringify(data);
+    if (root.key === key) return;
+    root.key = key;
+    root.data = data;
+    draw(root);
+  });
 }
 
 // One element: `text` becomes textContent, `on` event listeners, everything else attributes; null leaves one out.

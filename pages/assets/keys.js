@@ -21,12 +21,12 @@ function row(item, data, act) {
   return el('div', { class: on ? 'key on' : 'key', on: on ? {} : { click: () => act({ do: 'pick', id: item.id }) } }, pick, said, may ? revoke : null, on ? moreOf(item, data) : null);
 }
 
-export default function (component) {
-  const root = renewed(component);
-  if (!root) return;
+function draw(root) {
   const { data, act } = root;
   const focused = root.getRootNode().activeElement?.className;
   const add = data.making || !data.may ? null : el('button', { class: 'add', type: 'button', on: { click: () => act({ do: 'new' }) } }, el('b', { text: '+', 'aria-hidden': 'true' }), 'New key');
   root.replaceChildren(el('div', { class: 'keys', role: 'radiogroup', 'aria-label': 'Write keys' }, ...data.keys.map((item) => row(item, data, act)), add));
   if (focused === 'pick') root.querySelector('.on .pick')?.focus();
 }
+
+export default (component) => renew(component, draw);

@@ -30,7 +30,4 @@ function draw(root) {
   root.replaceChildren(...list('Saved', saved, 'None yet. Save this one below.'), ...list('Templates', templates, ''));
 }
 
-export default function (component) {
-  const root = renewed(component);
-  if (root) draw(root);
-}
+export default (component) => renew(component, draw);

@@ -18,9 +18,7 @@ function anchor(link) {
   return el('a', { class: 'button', href: link.href, download: link.file, title: link.title, target: '_self' }, link.icon ? icon(link.icon) : null, link.label);
 }
 
-export default function (component) {
-  const root = renewed(component);
-  if (!root) return;
+function draw(root) {
   const { data } = root;
   const revealed = root.reveal;
   root.reveal = data.reveal;
@@ -32,3 +30,5 @@ export default function (component) {
     document.querySelector('[data-testid=stMain]')?.scrollBy({ top: top - window.innerHeight / 2, behavior: 'smooth' });
   }
 }
+
+export default (component) => renew(component, draw);

@@ -1,8 +1,6 @@
 // A message with what one can do about it. Its words may hold a reader's or an event's text, so it is no Markdown.
 
-export default function (component) {
-  const root = renewed(component);
-  if (!root) return;
+function draw(root) {
   const { data } = root;
   const way = (item) => {
     const inner = [item.label, item.count ? el('span', { class: 'count', text: item.count }) : null].filter(Boolean);
@@ -15,3 +13,5 @@ export default function (component) {
   const name = { error: 'warning', late: 'warning', empty: 'search' }[data.tone];
   root.replaceChildren(el('div', { class: `notice ${data.tone}${data.big ? ' big' : ''}`, role: data.tone === 'error' ? 'alert' : 'status' }, icon(name), body));
 }
+
+export default (component) => renew(component, draw);

@@ -17,9 +17,7 @@ function line(root, row, flags) {
   return el('tr', {}, el('td', { class: 'value' }, fill, name), ...row.cells.map((item) => cell(root, item)));
 }
 
-export default function (component) {
-  const root = renewed(component);
-  if (!root) return;
+function draw(root) {
   const { data } = root;
   const old = root.querySelector('.wrap');
   const focused = root.getRootNode().activeElement?.getAttribute?.('aria-label');
@@ -29,3 +27,5 @@ export default function (component) {
   wrap.scrollTop = old?.scrollTop ?? 0;
   if (focused) [...root.querySelectorAll('button')].find((button) => button.getAttribute('aria-label') === focused)?.focus();
 }
+
+export default (component) => renew(component, draw);

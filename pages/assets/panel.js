@@ -48,7 +48,7 @@ export default function (component) {
     },
   };
   if (root.wanted && (data.event?.event_id ?? null) === root.wanted.id) root.wanted = null;
-  show(root);
+  unpressed(root, () => show(root));
   // What the reader did counts until the server has caught up with it, or went elsewhere: by Back, or otherwise.
   const want = (record) => {
     root.wanted = { id: record?.event_id ?? null, record };

@@ -100,9 +100,7 @@ function walk(canvas, data, slot) {
   return tip;
 }
 
-export default function (component) {
-  const root = renewed(component);
-  if (!root) return;
+function draw(root) {
   const { data } = root;
   if (data.empty) {
     root.replaceChildren(el('div', { class: 'empty', text: data.empty }));
@@ -121,3 +119,5 @@ export default function (component) {
   const tip = walk(canvas, data, slot);
   root.replaceChildren(el('div', { class: 'chart' }, tip, canvas, labels(data, highest, y), legend(data)));
 }
+
+export default (component) => renew(component, draw);

@@ -167,7 +167,4 @@ function draw(root) {
   input.setSelectionRange(kept.from, kept.to);
 }
 
-export default function (component) {
-  const root = renewed(component);
-  if (root) draw(root);
-}
+export default (component) => renew(component, draw);

@@ -10,9 +10,7 @@ function cell(column, value) {
   return el('td', { class: column.kind, text: value?.text ?? text });
 }
 
-export default function (component) {
-  const root = renewed(component);
-  if (!root) return;
+function draw(root) {
   const { data } = root;
   if (!data.rows.length) {
     root.replaceChildren(el('div', { class: 'wrap' }, el('div', { class: 'empty', text: data.empty })));
@@ -24,3 +22,5 @@ export default function (component) {
   if (data.height) wrap.style.maxHeight = data.height;
   root.replaceChildren(wrap);
 }
+
+export default (component) => renew(component, draw);

@@ -1,8 +1,6 @@
 // Figures side by side; an item that is a text stands between two tiles as a sign (=, +).
 
-export default function (component) {
-  const root = renewed(component);
-  if (!root) return;
+function draw(root) {
   const { data } = root;
   const tile = (item) => typeof item === 'string'
     ? el('span', { class: 'sign', text: item })
@@ -10,3 +8,5 @@ export default function (component) {
       el('div', { class: `value${item.small ? ' small' : ''}`, text: item.value }), item.note ? el('div', { class: 'note', text: item.note }) : null);
   root.replaceChildren(el('div', { class: data.dense ? 'tiles dense' : 'tiles', role: 'group', 'aria-label': data.label }, ...data.items.map(tile)));
 }
+
+export default (component) => renew(component, draw);

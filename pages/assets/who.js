@@ -1,8 +1,6 @@
 // Who a profile is about.
 
-export default function (component) {
-  const root = renewed(component);
-  if (!root) return;
+function draw(root) {
   const { data } = root;
   const initials = [...data.title].filter((letter, index, all) => /\p{L}|\p{N}/u.test(letter) && (index === 0 || all[index - 1] === ' ')).slice(0, 2).join('').toUpperCase();
   const fact = (label, text) => el('span', {}, el('span', { class: 'mono', text }), copyButton(label, text));
@@ -13,3 +11,5 @@ export default function (component) {
   }
   root.replaceChildren(el('div', { class: 'who' }, el('div', { class: 'avatar', 'aria-hidden': 'true', text: initials || '–' }), el('div', {}, el('h1', { text: data.title }), facts)));
 }
+
+export default (component) => renew(component, draw);

@@ -159,6 +159,28 @@ def test_another_key_is_picked_and_one_is_revoked(install: Page, installation: S
     assert first.key.id not in {key.id for key in state.keys.all()}
 
 
+def test_what_is_held_down_while_news_comes_is_still_clicked(browser: Browser, installation: Server) -> None:
+    """A press takes people a tenth of a second; what is replaced in between gets no click."""
+    state = State(installation.data)
+    held = state.keys.make("held", name="Held", at=datetime.now(UTC))
+    page = browser.new_page(base_url=installation.url)
+    page.set_default_timeout(PATIENCE_MS)
+    with page.expect_websocket() as socket:
+        page.goto(f"/install?key={held.key.id}")
+    page.get_by_role("button", name="Revoke Held").hover()
+    settle(page)
+    page.mouse.down()
+    with socket.value.expect_event("framereceived", lambda frame: b"Meanwhile" in frame):
+        state.keys.make("meanwhile", name="Meanwhile", at=datetime.now(UTC))
+    settle(page)
+    meanwhile = page.locator(".key").filter(has_text="Meanwhile")
+    expect(meanwhile).to_have_count(0)
+    page.mouse.up()
+    expect(page.get_by_role("dialog")).to_contain_text("Held (held)")
+    expect(meanwhile).to_have_count(1)
+    page.context.close()
+
+
 def test_hostile_names_are_plain_text(install: Page, installation: Server) -> None:
     state = State(installation.data)
     now = datetime.now(UTC)
