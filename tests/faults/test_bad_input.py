@@ -15,7 +15,7 @@ from tests.faults.checks import check
 from tests.faults.peak import Peak
 from tests.faults.places import Bucket
 from tests.faults.producer import Body
-from tests.faults.world import POINTS, World
+from tests.faults.world import POINTS, World, slow
 
 LARGEST = 20_000_000  # bytes that an object may inflate to here
 MOST_MEMORY = 900  # MB of the pipeline's process, however large what it is given; about 300 of them are its libraries
@@ -217,7 +217,7 @@ def test_what_is_bad_is_told_of_and_all_the_rest_is_loaded(world: World) -> None
     check(world)
 
 
-@pytest.mark.skipif(POINTS < 20, reason="slow: make faults runs it")
+@slow
 @pytest.mark.parametrize("place", ["folder"], indirect=True)
 @pytest.mark.parametrize(
     ("what", "block", "times", "state"),

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.lake.engine import CATALOG
 from tests.faults.checks import check
-from tests.faults.world import POINTS, World
+from tests.faults.world import POINTS, World, slow
 
 PAGE = 4096
 _HOLD = """
@@ -144,6 +144,7 @@ def _needed(world: World) -> list[Path]:
     return sorted(Path(path) for (path,) in rows)
 
 
+@slow
 def test_a_lost_data_file_is_said_and_made_again(world: World) -> None:
     rng = random.Random(79)
     for _ in range(POINTS):

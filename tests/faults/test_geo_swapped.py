@@ -13,7 +13,7 @@ import pytest
 from pipeline.state import State
 from tests.faults.checks import check
 from tests.faults.places import Folder
-from tests.faults.world import POINTS, World, until
+from tests.faults.world import POINTS, World, slow, until
 from tests.unit.test_enrich_geo import BERLIN, write
 
 ADDRESSES = "198.51.100.0/24"  # those of the producer's events
@@ -90,6 +90,7 @@ def test_no_state_of_the_geo_database_loses_an_event(world: World, tmp_path: Pat
     check(world)
 
 
+@slow
 def test_the_scheduler_takes_the_next_database_and_goes_on_without_one(world: World, tmp_path: Path) -> None:
     path = Path(world.more["ACTIVITY_GEO_DATABASE"])
     first, second = (database(tmp_path / f"{city}.mmdb", city) for city in ("First", "Second"))

@@ -17,7 +17,7 @@ from pipeline.lake import Lake
 from pipeline.questions import ledger
 from pipeline.sources.pool import INLINE_BYTES
 from tests.faults.checks import check
-from tests.faults.world import POINTS, Running, World, until
+from tests.faults.world import POINTS, Running, World, slow, until
 
 # More than is parsed in the pipeline's own process: in few lines, or in so many that it takes its time.
 PADDING = 2_000
@@ -55,6 +55,7 @@ def test_a_killed_parser_fails_a_batch_and_not_the_scheduler(world: World) -> No
     check(world)
 
 
+@slow
 def test_a_parser_killed_once_the_first_rows_are_written(world: World, tmp_path: Path) -> None:
     """Nothing of them stays: the batch is begun again."""
     world.more["ACTIVITY_WORKERS"] = "2"

@@ -21,7 +21,7 @@ from tests.faults import s3_trouble as on_the_way
 from tests.faults.checks import check
 from tests.faults.places import Bucket
 from tests.faults.s3_trouble import GET, STORM, Asked, Kind, S3Trouble
-from tests.faults.world import POINTS, Running, World, until
+from tests.faults.world import POINTS, Running, World, slow, until
 from tests.support_s3 import ACCESS_KEY, SECRET_KEY, S3Server
 
 # What fails, and what the status must say of it.
@@ -98,6 +98,7 @@ def settles(world: World, lake: Lake, running: Running) -> None:
 
 
 def test_storms_and_broken_answers_are_said_and_made_up_for(far: World, trouble: S3Trouble) -> None:
+    tried = KINDS * POINTS if POINTS > 1 else KINDS[2::2]
     far.producer.land(2)
     with closing(far.lake()) as lake, far.reader() as reader, scheduling(far) as running:
         settles(far, lake, running)
@@ -109,14 +110,14 @@ def test_storms_and_broken_answers_are_said_and_made_up_for(far: World, trouble:
                 trouble.end()
             settles(far, lake, running)
         trouble.end()
-        for kind, reason in KINDS * POINTS:
+        for kind, reason in tried:
             trouble.begin([kind])
             far.producer.land(2, 20)
             says(far, reason)
             trouble.end()
             settles(far, lake, running)
         until(lambda: told(far) == "[[], []]", "the status says that all is well")
-    assert set(trouble.made) == {kind.name for kind, _ in KINDS}
+    assert set(trouble.made) >= {kind.name for kind, _ in tried}
     reader.check()
     check(far)
 
@@ -154,6 +155,7 @@ def _shut_at(trouble: S3Trouble, nth: int) -> None:
     trouble.hook = hook
 
 
+@slow
 def test_old_objects_that_failed_are_tried_again_when_due_wherever_they_lie(far: World, trouble: S3Trouble) -> None:
     """Only the first look of a day takes in folders of long ago; their objects must not wait for the next one."""
     trouble.begin([on_the_way.RESET])
@@ -208,6 +210,7 @@ def _expiring_at(trouble: S3Trouble, what: str) -> Callable[[Asked], None]:
     return hook
 
 
+@slow
 def test_objects_that_appear_while_the_listing_is_paged(far: World, trouble: S3Trouble) -> None:
     bodies = {f"5{number:04}.jsonl": far.producer.body(1) for number in range(1_005)}
     with ThreadPoolExecutor(8) as pool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checks import check
-from tests.faults.world import POINTS, World, until
+from tests.faults.world import POINTS, World, slow, until
 
 EVERY = ("run", "--every", "0.2")
 # They meet in the lake, which knows nothing of places.
@@ -58,6 +58,7 @@ def test_two_runs_with_one_held(world: World, tmp_path: Path, point: str) -> Non
     check(world)
 
 
+@slow
 def test_a_scheduler_beside_all_that_writes_the_lake(world: World) -> None:
     scheduler = world.start(*EVERY)
     place = world.place.settings["ACTIVITY_SOURCES"]

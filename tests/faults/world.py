@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from pipeline.lake import Lake
 from pipeline.lake.ledger import retry_after
 from pipeline.settings import Settings, SourceSpec
@@ -22,6 +24,7 @@ from tests.support_cli import environment
 
 # `make faults` sets it; `make test` has to be quick.
 POINTS = int(os.environ.get("FAULT_POINTS", "1"))
+slow = pytest.mark.skipif(POINTS < 20, reason="slow: make faults runs it")
 PATIENCE = 120.0  # seconds that anything here may take on a busy machine
 RETRIES = 5
 

@@ -107,7 +107,7 @@ def test_what_is_kept_of_days_is_what_the_lake_says(case: Case, view: View, plac
 def test_every_version_keeps_its_own_answers(case: Case) -> None:
     """Files that were merged since are read in part by older versions, and rows are deleted from the same files."""
     with closing(Lake.open(make_settings(case.folder))) as fresh:
-        for version in (case.versions[-1], *reversed(case.versions)):  # as built they were asked, oldest first
+        for version in (case.versions[-1], *case.versions[::-3]):  # as built they were asked, oldest first
             fresh.snapshot(version).days.forget()  # or it would keep the same of the version before
             assert answers(case.lake.snapshot(version), WHOLE) == answers(fresh.snapshot(version), WHOLE)
         seen = [timeline(case.lake.snapshot(version), WHOLE).total for version in case.versions]

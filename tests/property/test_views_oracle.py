@@ -84,7 +84,7 @@ def test_facets_and_people_are_the_same_events(case: Case, view: View, field: st
     assert all(facets.total == len(expected) for facets in glance.facets.values())
 
 
-@settings(RUNS, max_examples=12)
+@settings(RUNS, max_examples=6)
 @given(view=nasty.views(), bom=st.booleans())
 def test_a_csv_holds_the_same_events(case: Case, view: View, bom: bool) -> None:
     expected = case.oracle.view(view)

@@ -71,8 +71,13 @@ class Received:
         return set().union(*(told(part.encode() if isinstance(part, str) else part) for part in parts))
 
 
+# As a link within the app does it: to load all of the page anew takes five seconds of CPU.
+GO = "path => { history.pushState(null, '', path); window.dispatchEvent(new PopStateEvent('popstate')); }"
+
+
 def _look(page: Page, received: Received, path: str) -> set[str]:
-    page.goto(path)
+    page.evaluate(GO, path)
+    page.wait_for_timeout(200)  # until the server has been asked
     expect(page.locator("[data-testid=stMainBlockContainer]")).not_to_be_empty()
     if path.startswith("/?"):
         expect(page.locator(ROWS).first).to_be_visible()
@@ -177,9 +182,9 @@ def test_an_analyst_gets_files_with_it(looking: Looking, tmp_path: Path) -> None
     assert all(_downloads(page, tmp_path).values())
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_a_viewer_cannot_find_out_by_asking(looking: Looking) -> None:
+    page, _ = looking(VERA)
+    for path in (
         f"/?{DAYS}&f=email%20is%20{quote(EMAIL)}",
         f"/?{DAYS}&f=name%20contains%20z",
         f"/?{DAYS}&f=ip%20is_set",
@@ -187,14 +192,11 @@ def test_an_analyst_gets_files_with_it(looking: Looking, tmp_path: Path) -> None
         "/customers?customer=cus_7&f=email%20is_set",
         "/funnels?funnel=" + quote(json.dumps({"steps": STEPS, **RANGE, "filters": [f"email is {EMAIL}"]})),
         "/funnels?funnel=" + quote(json.dumps({"steps": STEPS, **RANGE, "breakdown": "email"})),
-    ],
-)
-def test_a_viewer_cannot_find_out_by_asking(looking: Looking, path: str) -> None:
-    page, _ = looking(VERA)
-    page.goto(path)
-    expect(page.get_by_text("is personal data, which is hidden from you").first).to_be_visible()
-    assert page.locator(ROWS).count() == 0
-    assert EMAIL not in page.locator("[data-testid=stMain]").inner_text()
+    ):
+        page.goto(path)
+        expect(page.get_by_text("is personal data, which is hidden from you").first).to_be_visible()
+        assert page.locator(ROWS).count() == 0
+        assert EMAIL not in page.locator("[data-testid=stMain]").inner_text()
 
 
 def test_a_viewer_is_not_offered_what_is_hidden(looking: Looking) -> None:
