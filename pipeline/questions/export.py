@@ -19,7 +19,8 @@ from pipeline.event import EVENT_SCHEMA, FIELD, FIELDS
 from pipeline.questions.activity import STORED_FIELDS, newest_first
 from pipeline.questions.cells import csv_header, csv_lines, local_text, utc_text
 from pipeline.questions.matching import matching
-from pipeline.questions.people import JOINED, Everybody, everybody
+from pipeline.questions.people import JOINED, Everybody, everybody, some
+from pipeline.questions.ranges import Bounds
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import slices, timeline
 from pipeline.questions.view import View
@@ -31,6 +32,7 @@ LOCAL_TIME = "occurred_at_local"
 SCHEMA = pa.schema(
     [pa.field(name, EVENT_SCHEMA.field(name).type if FIELD[name].stored else pa.string()) for name in EXPORTED]
 )
+_READ = (*STORED_FIELDS, "person_number")
 _SLICE = 35_000  # events sorted at once
 _FIRST_SLICE = 5_000  # … at first, so that the download begins at once
 _BATCH = 1_000  # events in memory at once, as Arrow and as text
@@ -50,22 +52,28 @@ def batches(snapshot: Snapshot, view: View, progress: Progress | None = None) ->
     `progress` is called after each batch has been taken.
     """
     counted = timeline(snapshot, view)
-    known = everybody(snapshot) if counted.total > _FIRST_SLICE else None
-    read = EXPORTED if known is None else (*STORED_FIELDS, "person_number")
     done, total = 0, counted.total
-    for part in slices(snapshot, view, counted, _SLICE, _FIRST_SLICE):
-        events = newest_first(matching(snapshot, view, read, within=part.bounds))
-        for batch in snapshot.stream(events.select(*read), _BATCH):
-            yield _described(batch, known).cast(SCHEMA)
+    known: Everybody | None = None
+    for number, part in enumerate(slices(snapshot, view, counted, _SLICE, _FIRST_SLICE)):
+        if number == 1:  # all people take longer to read than the first slice and those in it
+            known = everybody(snapshot)
+        events = newest_first(matching(snapshot, view, _READ, within=part.bounds))
+        in_it = known or some(snapshot, _numbers(snapshot, view, part.bounds))
+        for batch in snapshot.stream(events.select(*_READ), _BATCH):
+            yield _described(batch, in_it).cast(SCHEMA)
             done += len(batch)
             if progress is not None:
                 progress(done, total)
 
 
-def _described(batch: pa.RecordBatch, known: Everybody | None) -> pa.RecordBatch:
-    """A batch with every field, where it has the numbers of people in their place."""
-    if known is None:
-        return batch
+def _numbers(snapshot: Snapshot, view: View, within: Bounds) -> pa.Array:
+    """The numbers of the people of a slice."""
+    events = matching(snapshot, view, ("person_number",), within=within)
+    return snapshot.fetch(events.select("person_number").distinct())["person_number"].combine_chunks()
+
+
+def _described(batch: pa.RecordBatch, known: Everybody) -> pa.RecordBatch:
+    """A batch of `_READ` with every field."""
     numbers = batch.column("person_number")
     columns = (known.of(numbers, name) if name in JOINED else batch.column(name) for name in EXPORTED)
     return pa.RecordBatch.from_arrays([*columns], names=[*EXPORTED])

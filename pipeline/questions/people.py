@@ -39,21 +39,27 @@ def first_links(links: ir.Table) -> ir.Table:
 
 def linked_numbers(snapshot: Snapshot) -> Numbers:
     """By a number of the lake's, the number of the person: of a visitor, the customer they were first linked to."""
-    links = snapshot.links.filter(snapshot.links.visitor_number.notnull(), snapshot.links.customer_number.notnull())
+    visitors, customers = _first_numbers(snapshot, snapshot.links)
+    most = snapshot.fetch(snapshot.people.number.max().name("most").as_table())["most"][0].as_py()
+    person: Numbers = np.arange((most or 0) + 1, dtype=np.int32)
+    person[visitors] = customers
+    return person
+
+
+def _first_numbers(snapshot: Snapshot, links: ir.Table) -> tuple[Numbers, Numbers]:
+    """`first_links` by numbers: visitors, and beside each their customer."""
+    links = links.filter(links.visitor_number.notnull(), links.customer_number.notnull())
     told = snapshot.fetch(links.select("visitor_number", "customer_number"))
     if len(pc.unique(told["visitor_number"])) < len(told):  # the lake adds a link only when it is told an earlier one
         first = links.customer_number.first(order_by=[links.received_at, links.event_id])
         told = snapshot.fetch(links.group_by("visitor_number").agg(customer_number=first))
-    most = snapshot.fetch(snapshot.people.number.max().name("most").as_table())["most"][0].as_py()
-    person: Numbers = np.arange((most or 0) + 1, dtype=np.int32)
-    person[told["visitor_number"].to_numpy()] = told["customer_number"].to_numpy()
-    return person
+    return told["visitor_number"].to_numpy(), told["customer_number"].to_numpy()
 
 
 @dataclass(frozen=True, slots=True)
 class Everybody:
-    """Who an event's `person_number` stands for, of all people at once: for questions that would join them again for
-    every slice of their events."""
+    """Who an event's `person_number` stands for, of all people or of some at once: a question that reads its events
+    slice by slice would join all of them for each."""
 
     _row: pa.Array  # by number, the place of its person in `_told`; null for a number that nobody has
     _told: Mapping[str, pa.Array]
@@ -66,11 +72,27 @@ class Everybody:
 def everybody(snapshot: Snapshot) -> Everybody | None:
     """Everybody in the lake, in some 60 bytes each; None when they are too many for that."""
     person = linked_numbers(snapshot)
-    if len(person) > _MANY:
-        return None
-    latest = latest_traits(snapshot.traits)
+    return None if len(person) > _MANY else _told(snapshot, person, snapshot.people, snapshot.traits)
+
+
+def some(snapshot: Snapshot, numbers: pa.Array) -> Everybody:
+    """Those of these numbers alone, looked up."""
+    links, people, traits = snapshot.links, snapshot.people, snapshot.traits
+    visitors, customers = _first_numbers(
+        snapshot, links.filter(among_numbers(links.visitor_number, numbers.drop_null().to_pylist()))
+    )
+    wanted = np.union1d(numbers.drop_null().to_numpy(), customers).astype(np.int64)
+    person: Numbers = np.arange(int(wanted.max(initial=0)) + 1, dtype=np.int32)
+    person[visitors] = customers
+    people = people.filter(among_numbers(people.number, wanted.tolist()))
+    ids = people.select(_id=people.person.substr(len(CUSTOMER)))
+    return _told(snapshot, person, people, traits.semi_join(ids, traits.customer_id == ids["_id"]))
+
+
+def _told(snapshot: Snapshot, person: Numbers, people: ir.Table, traits: ir.Table) -> Everybody:
+    """Of `people` alone; `person` is by number that of whom it stands for."""
+    latest = latest_traits(traits)
     traits = latest.select(*TRAITS, _who=ibis.literal(CUSTOMER) + latest.customer_id)
-    people = snapshot.people
     told = snapshot.fetch(people.left_join(traits, people.person == traits["_who"]).select("number", "person", *TRAITS))
     rows = np.full(len(person), -1, dtype=np.int32)
     rows[told["number"].to_numpy()] = np.arange(len(told), dtype=np.int32)

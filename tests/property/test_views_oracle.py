@@ -89,7 +89,7 @@ def test_facets_and_people_are_the_same_events(case: Case, view: View, field: st
 def test_a_csv_holds_the_same_events(case: Case, view: View, bom: bool) -> None:
     expected = case.oracle.view(view)
     whole = b"".join(export.csv(case.snapshot, view, bom=bom))
-    with patch.object(export, "_FIRST_SLICE", 3):  # more than these are given their people by numbers
+    with patch.object(export, "_FIRST_SLICE", 3):  # for more than these all people are read
         assert b"".join(export.csv(case.snapshot, view, bom=bom)) == whole
         hidden = masked(case.snapshot, SECRET)
         numbered = b"".join(export.csv(hidden, view.with_(filters=())))
