@@ -24,7 +24,7 @@ test: .venv/.installed-test lint ## run ruff, mypy --strict and all tests
 	@$(BIN)/python -m tests.browser.find
 	@$(BIN)/python -m tests.browser.access.proxies
 	@$(BIN)/python -m tests.contract.clients.install
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-test
 	@$(BIN)/ruff check .
