@@ -31,7 +31,7 @@ lint: .venv/.installed-test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-faults: .venv/.installed-test ## try every fault at 20 points each (hours; make test tries one)
+faults: .venv/.installed-test ## try every fault at 20 points each (hours; make test tries most at one)
 	@FAULT_POINTS=20 $(BIN)/python -m pytest tests/faults
 
 soak: .venv/.installed-test ## send 200 events/s for an hour while parts are killed, and print what was lost
