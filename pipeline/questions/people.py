@@ -76,12 +76,12 @@ def everybody(snapshot: Snapshot) -> Everybody | None:
 
 
 def some(snapshot: Snapshot, numbers: pa.Array) -> Everybody:
-    """Those of these numbers alone, looked up."""
+    """Those of these numbers alone, looked up; null is nobody."""
     links, people, traits = snapshot.links, snapshot.people, snapshot.traits
-    visitors, customers = _first_numbers(
-        snapshot, links.filter(among_numbers(links.visitor_number, numbers.drop_null().to_pylist()))
-    )
-    wanted = np.union1d(numbers.drop_null().to_numpy(), customers).astype(np.int64)
+    asked = numbers.drop_null()
+    theirs = links.filter(among_numbers(links.visitor_number, asked.to_pylist()))
+    visitors, customers = _first_numbers(snapshot, theirs)
+    wanted = np.union1d(asked.to_numpy(), customers).astype(np.int64)
     person: Numbers = np.arange(int(wanted.max(initial=0)) + 1, dtype=np.int32)
     person[visitors] = customers
     people = people.filter(among_numbers(people.number, wanted.tolist()))

@@ -187,3 +187,18 @@ def test_closing_a_stream_stops_it(lake: Lake) -> None:
     next(pieces)
     pieces.close()
     assert activity.count(lake.snapshot(), view()) > 0
+
+
+def test_a_file_begins_before_all_people_are_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be a million, of whom its first events name few."""
+    read: list[object] = []
+    everybody = export.everybody
+    monkeypatch.setattr(export, "_FIRST_SLICE", 3)
+    monkeypatch.setattr(export, "everybody", lambda snapshot: read.append(snapshot) or everybody(snapshot))
+    pieces = export.csv(lake.snapshot(), view("from=1970-01-01&to=2199-12-31"))
+    begun = next(pieces)
+    assert begun.count(b"\n") > 1
+    assert not read
+    rest = list(pieces)
+    assert rest
+    assert len(read) == 1
