@@ -4,12 +4,15 @@ knows boto3."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import boto3
 import botocore.exceptions as problems
+import botocore.session
 from botocore.config import Config
+from botocore.utils import parse_timestamp
 
 from pipeline.errors import ActivityError, ObjectGone, ObjectRejected, SourceError
 
@@ -83,14 +86,27 @@ def open_client(
         # A server of one's own rarely has a host name for every bucket.
         s3={"addressing_style": "path" if endpoint_url else "auto"},
     )
+    core = botocore.session.get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
     try:
-        return boto3.session.Session().client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+        session = boto3.session.Session(botocore_session=core)
+        return session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
     except ValueError as error:  # from botocore, for an endpoint that is no URL or a region that is no name
         raise SourceError(
             f"S3 cannot be used: {error}",
             hint="ACTIVITY_S3_ENDPOINT_URL is like https://host:9000, ACTIVITY_S3_REGION like eu-west-1.",
             code="source.endpoint",
         ) from None
+
+
+def _time(value: Any) -> datetime:
+    """A time of an answer. botocore's own parser, which knows all ways to write one, took more time than all else of a
+    listing: 0.1 s for a thousand keys."""
+    if isinstance(value, str) and value.endswith("Z"):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value)
+    parsed: datetime = parse_timestamp(value)
+    return parsed
 
 
 @contextmanager

@@ -22,7 +22,9 @@ from pipeline.state import State
 from pipeline.watch import Watch
 from pipeline.words import counted
 
-DAYS_EVERY, ALL_EVERY, EXPIRE_EVERY = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
+# How often a poll looks further back than to the newest objects.
+SWEEPS = {Sweep.ALL: timedelta(days=1), Sweep.DAYS: timedelta(hours=1), Sweep.RECENT: timedelta(minutes=1)}
+EXPIRE_EVERY, MERGE_ALL_EVERY = timedelta(hours=1), timedelta(hours=1)
 RETAIN_EVERY = timedelta(days=1)
 
 
@@ -117,17 +119,18 @@ class Scheduler:
             self.watch.problem("state", str(problem))
 
     def _sweep(self, now: datetime) -> Sweep:
-        """Everything at first and nightly, three days hourly, else what is recent ("Archives in S3", docs/wire.md).
+        """Everything at first and nightly, three days hourly, what is recent every minute, else what is newest
+        ("Archives in S3", docs/wire.md).
 
         A clock that was put back, too, has everything looked through: the wrong one chose the wrong folders.
         """
-        for sweep, every in ((Sweep.ALL, ALL_EVERY), (Sweep.DAYS, DAYS_EVERY)):
+        for sweep, every in SWEEPS.items():
             last = self._swept.get(sweep)
             if last is None or not _lately(last, now, every):
-                self._swept[sweep] = now
-                self._swept.setdefault(Sweep.DAYS, now)
+                known = list(Sweep)
+                self._swept |= dict.fromkeys(known[: known.index(sweep) + 1], now)  # a sweep takes in those before it
                 return sweep
-        return Sweep.RECENT
+        return Sweep.NEWEST
 
     def _maintain(self, now: datetime) -> None:
         """What is due of it. Each by itself: merging needs room, which only expiring may give back to a full disk."""
@@ -138,11 +141,15 @@ class Scheduler:
                 self.watch.problem("upkeep", str(error))
 
     def _merge_many(self, now: datetime) -> None:
-        if self._unmerged >= self._settings.merge_every:
-            with self.state.upkeep.running("merge", _now) as said:
-                maintain.merge(self._lake)
-                said(f"small files of {counted(self._unmerged, 'batch', 'batches')} merged")
-            self._unmerged = 0
+        """Merge small files every few batches, and once an hour the large ones that this makes."""
+        if self._unmerged < self._settings.merge_every:
+            return
+        last = next(iter(self.state.upkeep.last(1, "merge_all")), None)
+        small = last is not None and _lately(last.started_at, now, MERGE_ALL_EVERY)
+        with self.state.upkeep.running("merge" if small else "merge_all", _now) as said:
+            maintain.merge(self._lake, small=small)
+            said(f"{'small files' if small else 'files'} of {counted(self._unmerged, 'batch', 'batches')} merged")
+        self._unmerged = 0
 
     def _expire_in_time(self, now: datetime) -> None:
         if self._expired_at is None or not _lately(self._expired_at, now, EXPIRE_EVERY):

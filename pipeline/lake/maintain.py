@@ -32,13 +32,21 @@ _OLD_SNAPSHOTS = """SELECT snapshot_id FROM __ducklake_metadata_lake.ducklake_sn
     WHERE snapshot_time::TIMESTAMPTZ < $1
     AND snapshot_id < (SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot)"""
 
+# Some 60,000 events. To write the day's one file again with every merge took 0.7 s of a day's first 40,000 events and
+# 5 s of its 800,000; files up to this size alone, 0.4 to 0.8 s.
+_SMALL_BYTES = 8_000_000
+
 # Compacting rewrites a table whole: worth it only once a good part of it has been replaced.
 _REPLACED_SHARE, _REPLACED_ROWS = 0.3, 10_000
 
 
-def merge(lake: Lake) -> None:
-    """Merge small files into larger ones and compact the facts. Readers and their snapshots are not disturbed."""
+def merge(lake: Lake, *, small: bool = False) -> None:
+    """Merge files into larger ones and compact the facts; or merge only files that are `small`, which takes as long at
+    the end of a day as at its beginning. Readers and their snapshots are not disturbed."""
     with writer_lock(lake.lock_path, wait=600), lake.engine.cursor() as cursor:
+        if small:
+            cursor.execute(f"CALL ducklake_merge_adjacent_files('lake', max_file_size => {_SMALL_BYTES})")
+            return
         for table, survivors in _COMPACT.items():
             _compact(cursor, table, survivors)
         cursor.execute("CALL ducklake_merge_adjacent_files('lake')")

@@ -53,15 +53,15 @@ class FolderSource:
                 code="source.missing",
             )
 
-    def children(self, folder: str) -> tuple[Sequence[str], Sequence[ObjectRef]]:
-        """The folders and the objects directly in `folder`, by name."""
+    def children(self, folder: str, after: str = "") -> tuple[Sequence[str], Sequence[ObjectRef]]:
+        """The folders and the objects directly in `folder` whose names are greater than `after`, by name."""
         root = self._root
         folders: list[str] = []
         objects: list[ObjectRef] = []
         try:
             with os.scandir(folder) as entries:
                 for entry in sorted(entries, key=lambda each: each.name):
-                    if entry.name.startswith(_HIDDEN):
+                    if entry.name.startswith(_HIDDEN) or entry.name <= after:
                         continue
                     if entry.is_dir():
                         if not _leads_back(entry):

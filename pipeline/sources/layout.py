@@ -16,12 +16,14 @@ from pipeline.sources.objects import ObjectRef, Sweep
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+NEWEST = timedelta(minutes=5)  # of an hour's keys, as far back as the newest sweep looks
 
 # Folders that tell no date are few in the layouts we know; beyond these a tree is listed flat, which costs one request
 # per 1,000 keys instead of one per folder.
 MAX_DEPTH = 6
 MAX_FOLDERS = 200
 
+_OURS = re.compile(r"(?:^|/)dt=\d{4}-\d\d-\d\d/hh=\d\d/$")
 _PATTERNS = tuple(
     re.compile(rf"(?:^|/){pattern}/$")
     for pattern in (
@@ -37,8 +39,8 @@ _PATTERNS = tuple(
 class Tree(Protocol):
     """Folders of objects. Folders are paths from the top, empty or ending in `/`."""
 
-    def children(self, folder: str) -> tuple[Sequence[str], Sequence[ObjectRef]]:
-        """The folders and the objects directly in `folder`."""
+    def children(self, folder: str, after: str = "") -> tuple[Sequence[str], Sequence[ObjectRef]]:
+        """The folders and the objects directly in `folder` whose names are greater than `after`."""
 
     def everything(self, folder: str) -> Iterator[ObjectRef]:
         """All objects below `folder`, at any depth."""
@@ -86,7 +88,7 @@ def wanted(found: Span, now: datetime, sweep: Sweep) -> bool:
 
     Both ends are generous: a writer's clock may be ahead of ours, and Firehose may name folders in local time.
     """
-    if sweep is Sweep.RECENT:
+    if sweep in (Sweep.NEWEST, Sweep.RECENT):
         hourly = found.end - found.start <= HOUR
         floor = now.replace(minute=0, second=0, microsecond=0)
         start, end = (floor - HOUR, now + HOUR) if hourly else (floor.replace(hour=0) - DAY, now + HOUR)
@@ -95,13 +97,25 @@ def wanted(found: Span, now: datetime, sweep: Sweep) -> bool:
     return found.start < end and found.end > start
 
 
+def first_name(folder: str, now: datetime, sweep: Sweep) -> str:
+    """The name that the newest sweep begins after in a folder of our collector's, whose names begin with their time in
+    milliseconds; "" where all names are to be listed.
+
+    An hour may hold thousands of objects, and all but the last are known. One that comes later than its name says, as
+    after an outage of S3, waits for the recent sweep a minute later.
+    """
+    if sweep is not Sweep.NEWEST or not _OURS.search(folder):
+        return ""
+    return str(int((now - NEWEST).timestamp() * 1000))
+
+
 def walk(tree: Tree, root: str, now: datetime, sweep: Sweep) -> Iterator[ObjectRef]:
     """Every object below `root` that is not in a folder dated outside of the sweep."""
     return tree.everything(root) if sweep is Sweep.ALL else _walk(tree, root, now, sweep, depth=0)
 
 
 def _walk(tree: Tree, folder: str, now: datetime, sweep: Sweep, depth: int) -> Iterator[ObjectRef]:
-    folders, objects = tree.children(folder)
+    folders, objects = tree.children(folder, first_name(folder, now, sweep))
     yield from objects
     spans = [(below, span(below)) for below in folders]
     crowded = depth >= MAX_DEPTH or sum(found is None for _, found in spans) > MAX_FOLDERS

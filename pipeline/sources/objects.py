@@ -15,6 +15,7 @@ class Sweep(StrEnum):
     Only folders whose names carry a date (see `pipeline.sources.layout`) are ever left out.
     """
 
+    NEWEST = "newest"  # as recent, but only the last minutes of an hour whose keys begin with their time
     RECENT = "recent"  # the current and the previous hour, or day where folders are days
     DAYS = "days"  # the last three days
     ALL = "all"

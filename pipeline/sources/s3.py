@@ -53,11 +53,12 @@ class S3Source:
         yield from self._exact()
         yield from walk(self, f"{self._prefix}/" if self._prefix else "", now, sweep)
 
-    def children(self, folder: str) -> tuple[Sequence[str], Sequence[ObjectRef]]:
-        """The folders and the objects directly in `folder`."""
+    def children(self, folder: str, after: str = "") -> tuple[Sequence[str], Sequence[ObjectRef]]:
+        """The folders and the objects directly in `folder` whose names are greater than `after`."""
         folders: list[str] = []
         objects: list[ObjectRef] = []
-        for page in self._pages(Prefix=folder, Delimiter="/"):
+        start = {"StartAfter": f"{folder}{after}"} if after else {}
+        for page in self._pages(Prefix=folder, Delimiter="/", **start):
             folders += [each["Prefix"] for each in page.get("CommonPrefixes", ())]
             objects += self._refs(page)
         return folders, objects

@@ -18,6 +18,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipeline.errors import ObjectGone, ObjectRejected, SourceError
+from pipeline.landing import object_key
 from pipeline.settings import SourceSpec
 from pipeline.sources import ObjectRef, Source, Sweep, open_source
 from tests.support_parse import parse
@@ -220,6 +221,13 @@ class TestEverySource:
         assert place.keys(Sweep.RECENT) == ["v1/dt=2026-11-23/hh=14/2"]
         place.put("v1/dt=2026-11-23/hh=14/1", LINE)  # out of order
         assert sorted(place.keys(Sweep.RECENT)) == ["v1/dt=2026-11-23/hh=14/1", "v1/dt=2026-11-23/hh=14/2"]
+
+    def test_the_newest_sweep_passes_over_the_hours_earlier_objects(self, place: Place) -> None:
+        keys = [object_key(int((NOW - timedelta(minutes=minutes)).timestamp() * 1000)) for minutes in (20, 6, 4, 0)]
+        for key in keys:
+            place.put(key, LINE)
+        assert sorted(place.keys(Sweep.NEWEST)) == sorted(keys[2:])
+        assert sorted(place.keys(Sweep.RECENT)) == sorted(keys)
 
     def test_more_than_a_thousand_objects(self, place: Place) -> None:
         keys = [f"v1/dt=2026-11-23/hh=14/{number:04}" for number in range(1_105)]

@@ -14,7 +14,7 @@ from pipeline.sources import Sweep
 from tests.support import make_lake, make_settings
 from tests.unit.test_run import NOW, Site, event
 
-HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
+MINUTE, HOUR, DAY, YEAR = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=365)
 
 
 @pytest.fixture
@@ -27,11 +27,13 @@ def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
 @pytest.mark.parametrize("back", [HOUR / 2, HOUR, DAY, YEAR])
 def test_everything_is_looked_through_once_the_clock_was_put_back(scheduler: Scheduler, back: timedelta) -> None:
     assert scheduler._sweep(NOW) is Sweep.ALL
+    assert scheduler._sweep(NOW + MINUTE / 4) is Sweep.NEWEST
     assert scheduler._sweep(NOW + HOUR / 4) is Sweep.RECENT
     assert scheduler._sweep(NOW - back) is Sweep.ALL
-    sweeps = [scheduler._sweep(NOW - back + minutes * HOUR / 60) for minutes in range(1, 120)]
+    sweeps = [scheduler._sweep(NOW - back + quarters * MINUTE / 4) for quarters in range(1, 4 * 119)]
     assert sweeps.count(Sweep.ALL) == 0
-    assert sweeps.count(Sweep.DAYS) == 2, "one at once, for the last of them lies ahead, and one an hour later"
+    assert sweeps.count(Sweep.DAYS) == 1, "an hour later: the one of all took it in"
+    assert sweeps.count(Sweep.RECENT) == 117, "each other minute"
 
 
 @pytest.mark.parametrize(("ahead", "sweep"), [(HOUR, Sweep.DAYS), (DAY, Sweep.ALL), (YEAR, Sweep.ALL)])
@@ -39,6 +41,16 @@ def test_a_clock_put_forward_has_more_looked_through(scheduler: Scheduler, ahead
     scheduler._sweep(NOW)
     assert scheduler._sweep(NOW + ahead) is sweep
     assert scheduler._sweep(NOW) is sweep, "as soon as it is right again"
+
+
+def test_large_files_are_merged_once_an_hour(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
+    merged: list[bool] = []
+    monkeypatch.setattr(maintain, "merge", lambda lake, *, small: merged.append(small))
+    for now in (NOW, NOW + MINUTE, NOW + 59 * MINUTE, NOW + HOUR, NOW + HOUR + MINUTE, NOW - DAY):
+        monkeypatch.setattr("pipeline.commands.run._now", lambda now=now: now)
+        scheduler._unmerged = scheduler._settings.merge_every
+        scheduler._maintain(now)
+    assert merged == [False, True, True, False, True, False]
 
 
 def test_snapshots_are_not_removed_right_after_the_clock_jumped(

@@ -24,6 +24,9 @@ from pipeline.sources import Rejected
 from tests.support import NOW, add_events, make_lake, make_settings
 
 DAY = timedelta(days=1)
+_FILES = """SELECT file.record_count FROM __ducklake_metadata_lake.ducklake_data_file file
+    JOIN __ducklake_metadata_lake.ducklake_table tab USING (table_id)
+    WHERE tab.table_name = 'events' AND file.end_snapshot IS NULL ORDER BY 1"""
 
 
 def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
@@ -165,6 +168,24 @@ def test_merging_and_compacting_change_no_answer(tmp_path: Path, monkeypatch: py
         lake.snapshot(pinned.version)
     with pytest.raises(SnapshotGone):
         rows(pinned, "events")
+
+
+def test_a_merge_of_small_files_leaves_a_large_one_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that merging takes as long at the end of a day as at its beginning."""
+    lake = make_lake(tmp_path, [{"message_id": f"{n:0128x}"} for n in range(1_000)])
+    for key in "abc":
+        add_events(lake, [{"message_id": key}], key=key)
+    before = ids(lake.snapshot())
+
+    def merged(small: bool) -> list[int]:
+        maintain.merge(lake, small=small)
+        assert ids(lake.snapshot()) == before
+        with lake.engine.cursor() as cursor:
+            return [rows for (rows,) in cursor.execute(_FILES).fetchall()]
+
+    monkeypatch.setattr(maintain, "_SMALL_BYTES", 10_000)
+    assert merged(small=True) == [3, 1_000]
+    assert merged(small=False) == [1_003]
 
 
 def test_a_recent_snapshot_survives_maintenance(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline.landing import object_key
 from pipeline.sources import Sweep
 from pipeline.sources.layout import MAX_FOLDERS, Span, span, walk
 from pipeline.sources.objects import ObjectRef
@@ -49,11 +50,11 @@ class CountingTree:
         self.keys = keys
         self.asked: list[str] = []
 
-    def children(self, folder: str) -> tuple[list[str], list[ObjectRef]]:
-        self.asked.append(folder)
+    def children(self, folder: str, after: str = "") -> tuple[list[str], list[ObjectRef]]:
+        self.asked.append(folder + after)
         below = [key.removeprefix(folder) for key in self.keys if key.startswith(folder)]
         folders = sorted({f"{folder}{rest.partition('/')[0]}/" for rest in below if "/" in rest})
-        return folders, [_ref(folder + rest) for rest in below if "/" not in rest]
+        return folders, [_ref(folder + rest) for rest in below if "/" not in rest and rest > after]
 
     def everything(self, folder: str) -> list[ObjectRef]:  # type: ignore[override]
         self.asked.append(f"{folder}**")
@@ -78,6 +79,17 @@ def test_a_year_of_hours_takes_a_handful_of_requests() -> None:
         "v1/dt=2026-11-23/hh=15/a",  # a writer whose clock is ahead
     ]
     assert len(tree.asked) == 7
+
+
+def test_of_a_collectors_hour_the_newest_sweep_lists_the_last_minutes() -> None:
+    def key(minutes: float) -> str:
+        return object_key(int((NOW - timedelta(minutes=minutes)).timestamp() * 1000))
+
+    old, new, next_hour = [key(70), key(6)], [key(4), key(0)], key(-40)
+    named = ["v1/dt=2026-11-23/hh=14/part-0", "2026/11/23/14/stream-1-2026-11-23-14-00-00-a"]  # by no time of ours
+    tree = CountingTree([*old, *new, next_hour, *named])
+    assert sorted(ref.key for ref in walk(tree, "", NOW, Sweep.NEWEST)) == sorted([*new, next_hour, *named])
+    assert sorted(ref.key for ref in walk(tree, "", NOW, Sweep.RECENT)) == sorted(tree.keys)
 
 
 def test_a_tree_of_very_many_unknown_folders_is_listed_flat() -> None:

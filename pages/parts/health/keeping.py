@@ -21,6 +21,7 @@ _OLD = {"geo": 45, "agents": 400}  # days; free geo databases are made monthly, 
 _LEAST_FREE = 2_000_000_000  # bytes; below it merges and exports may fail
 _RUN_NAMES = {
     "merge": "Merge small files",
+    "merge_all": "Merge files",
     "expire": "Let go of old snapshots",
     "backup": "Back up the catalog",
     "retain": "Retention",
