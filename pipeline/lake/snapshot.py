@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -89,9 +89,10 @@ class Snapshot:
     def removed(self) -> ir.Table:
         return self.table("removed")
 
-    def table(self, name: str) -> ir.Table:
-        """A table of the lake by its name, read through what this snapshot lets be seen."""
-        columns = TABLES[name]
+    def table(self, name: str, only: Collection[str] | None = None) -> ir.Table:
+        """A table of the lake by its name, read through what this snapshot lets be seen; `only` are the columns of it
+        that are needed."""
+        columns = {column: kind for column, kind in TABLES[name].items() if only is None or column in only}
         schema = ibis.schema({column: _IBIS_TYPE[kind] for column, kind in columns.items()})
         # Fixed names and a whole number: nothing of a user's is in this text.
         at = f"SELECT {', '.join(columns)} FROM lake.{name} AT (VERSION => {int(self.version)})"  # noqa: S608

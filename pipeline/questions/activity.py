@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.event import FIELD, STORED
 from pipeline.questions.daily import events_among
-from pipeline.questions.matching import between, instant, matching, of_ids
+from pipeline.questions.matching import between, columns_of, instant, matching, of_ids
 from pipeline.questions.people import JOINED, identify, of_people, with_people
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import Stretch, Timeline, stretch, timeline
@@ -123,7 +123,7 @@ def newest_first(events: ir.Table) -> ir.Table:
 def _neighbour(snapshot: Snapshot, of: Mapping[str, Any], *, later: bool) -> Mark | None:
     at = of["occurred_at"]
     for reach in (*_NEAR, None):
-        events = snapshot.events
+        events = snapshot.table("events", columns_of(["person"]))
         if reach is not None:
             events = between(events, (at, at + reach) if later else (at - reach, at + _MICROSECOND))
         mark = _next(snapshot, events.filter(of_people(snapshot, events, [of["person"]])), of, later=later)
@@ -149,13 +149,14 @@ def _rows(snapshot: Snapshot, view: View, where: Stretch, fields: Sequence[str])
     are, so that wide columns are read for these only; people are joined to these only, too."""
     within = where.bounds
     if where.count <= _FEW and JOINED.isdisjoint(fields):
-        events = newest_first(matching(snapshot, view, within=within)).select(*fields)
+        events = newest_first(matching(snapshot, view, fields, within=within)).select(*fields)
         return _dicts(snapshot.fetch(events.limit(ROWS, offset=where.skip)))
     keys = newest_first(matching(snapshot, view, within=within).select("occurred_at", "event_id"))
     marks = [Mark(**row) for row in _dicts(snapshot.fetch(keys.limit(ROWS, offset=where.skip)))]
     if not marks:
         return []
-    events = between(snapshot.events, (marks[-1].occurred_at, marks[0].occurred_at + _MICROSECOND))
+    events = snapshot.table("events", columns_of((*fields, "event_id")))
+    events = between(events, (marks[-1].occurred_at, marks[0].occurred_at + _MICROSECOND))
     events = events.filter(events.event_id.isin([ibis.uuid(mark.event_id) for mark in marks]))
     events = with_people(snapshot, events, fields).select(*fields)
     return _dicts(snapshot.fetch(newest_first(events)))

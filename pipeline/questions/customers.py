@@ -19,7 +19,7 @@ import ibis.expr.types as ir
 from pipeline.event import Op
 from pipeline.questions.filters import Filter
 from pipeline.questions.functions import among, microseconds
-from pipeline.questions.matching import matching, text_of
+from pipeline.questions.matching import columns_of, matching, text_of
 from pipeline.questions.people import (
     CUSTOMER,
     VISITOR,
@@ -139,7 +139,7 @@ def most_active(snapshot: Snapshot, view: View, limit: int = 50) -> list[Found]:
 
     What they did as visitors counts too, so that each number is what the view holds for that person.
     """
-    people = _by_person(snapshot, matching(snapshot, view), ["person"])
+    people = _by_person(snapshot, matching(snapshot, view, _COUNTED), ["person"])
     people = people.filter(people.person.startswith(CUSTOMER))
     order = (people.events.desc(), people.last_seen.desc(), people.person)
     rows = snapshot.fetch(people.order_by(*order).limit(limit)).to_pylist()
@@ -154,7 +154,7 @@ def profile(snapshot: Snapshot, person: str) -> Profile | None:
     """
     who = _resolve(snapshot, person)
     found = str(who["person"])
-    events = snapshot.events
+    events = snapshot.table("events", columns_of(("person", "event", *Place.__slots__, *Device.__slots__)))
     events = events.filter(of_people(snapshot, events, [found]))
     kinds = _kinds(snapshot, events)
     if not kinds:
@@ -196,7 +196,7 @@ def _named(snapshot: Snapshot, text: str) -> list[dict[str, Any]]:
 
 def _seen(snapshot: Snapshot, text: str, customers: list[str], limit: int) -> list[str]:
     """The people seen last among those customers and those whose ids contain the text."""
-    events, needle = snapshot.events, ibis.literal(text).lower()
+    events, needle = snapshot.table("events", columns_of(["person"])), ibis.literal(text).lower()
     named = events.customer_id.lower().contains(needle) | events.anonymous_id.lower().contains(needle)
     events = events.filter(named | among(events.customer_id, customers))
     pairs = events.group_by("customer_id", "anonymous_id").agg(last=events.occurred_at.max())
@@ -209,9 +209,12 @@ def _seen(snapshot: Snapshot, text: str, customers: list[str], limit: int) -> li
 
 def _counted(snapshot: Snapshot, people: list[str]) -> list[Found]:
     """Those of the people that have events, with exact counts."""
-    events = snapshot.events
+    events = snapshot.table("events", columns_of(("person", *_COUNTED)))
     counted = _by_person(snapshot, events.filter(of_people(snapshot, events, people)), ["person", "name", "email"])
     return [_found(row) for row in snapshot.fetch(counted).to_pylist()]
+
+
+_COUNTED = ("customer_id", "anonymous_id", "country", "country_code")  # what `_by_person` reads
 
 
 def _by_person(snapshot: Snapshot, events: ir.Table, who: list[str]) -> ir.Table:

@@ -169,7 +169,7 @@ def _people(snapshot: Snapshot, view: View) -> tuple[int, int]:
     """(people, anonymous events). People are told apart by the lake's numbers, and whoever became a customer is one."""
 
     def ask(bounds: Bounds) -> _Seen:
-        events = matching(snapshot, view, within=bounds)
+        events = matching(snapshot, view, ("person_number", "customer_id"), within=bounds)
         asked = events.select(number=events.person_number, nobody=events.customer_id.nullif("").isnull())
         seen, anonymous = np.zeros(len(person), dtype=bool), 0
         for batch in snapshot.stream(asked):  # numbers are marked sooner than a group is made of each

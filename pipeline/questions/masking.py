@@ -6,7 +6,7 @@ added later cannot forget it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 
@@ -42,9 +42,9 @@ class Masked(Snapshot):
     def hiding(self) -> str:
         return self.secret
 
-    def table(self, name: str) -> ir.Table:
+    def table(self, name: str, only: Collection[str] | None = None) -> ir.Table:
         """A table of the lake; its texts are hidden unless known to hold nothing personal."""
-        table = super().table(name)
+        table = super().table(name, only)
         return table.select(**{column: self._column(table, column) for column in table.columns})
 
     def _column(self, table: ir.Table, name: str) -> ir.Value:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ import ibis.expr.types as ir
 from pipeline.event import NUMBER, Op
 from pipeline.questions import addresses
 from pipeline.questions.daily import by_day, day_of, whole_days
-from pipeline.questions.filters import Filter, field_type, metadata_key
+from pipeline.questions.filters import PROPERTIES, Filter, field_type, metadata_key
 from pipeline.questions.functions import among, among_numbers, day_number, id_number, ip_number, json_is_text, json_text
 from pipeline.questions.people import JOINED, of_customers, of_people, with_people
 from pipeline.questions.ranges import Bounds
@@ -29,23 +30,44 @@ from pipeline.questions.view import View
 
 _POSITIVE: Mapping[Op, Op] = {Op.IS_NOT: Op.IS, Op.NOT_CONTAINS: Op.CONTAINS, Op.NE: Op.EQ, Op.IS_NOT_SET: Op.IS_SET}
 _COMPARE: Mapping[Op, Any] = {Op.EQ: eq, Op.LT: lt, Op.LE: le, Op.GT: gt, Op.GE: ge}
+# Fields that are looked up by a number of the lake's.
+_NUMBERS: Mapping[str, AbstractSet[str]] = {
+    "event_id": {"id_number"},
+    "ip": {"ip_number"},
+    "person": {"person_number"},
+    "customer_id": {"person_number"},
+}
 _DECIMAL = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
 
 
 def matching(snapshot: Snapshot, view: View, fields: Iterable[str] = (), *, within: Bounds | None = None) -> ir.Table:
-    """The events of `view`, with every stored field and those of `fields` that are joined in (`person`, `name`, …).
+    """The events of `view`, with `fields` of them, stored or joined in (`person`, `name`, …), their time and their id.
 
-    `within` narrows the range further: questions about a page or a slice read only that stretch of time.
+    No column is there that is not asked for: Ibis takes half as long over few. `within` narrows the range further:
+    questions about a page or a slice read only that stretch of time.
     """
     bounds = _narrowed(view.bounds(), within)
+    fields = {*fields}
     named = {*fields, *(filter.field for filter in view.filters if not _by_ids(filter))}
-    events = snapshot.events
+    events = snapshot.table("events", columns_of({*fields, *(filter.field for filter in view.filters)}))
     if not JOINED.isdisjoint(named):
         events = with_people(snapshot, between(events, bounds), named)
         return events.filter(condition(snapshot, events, view.filters, bounds)) if view.filters else events
     # All in one step, which Ibis compiles in half the time that it takes for two.
     passes = [condition(snapshot, events, view.filters, bounds)] if view.filters else []
     return events.filter(*_inside(events, bounds), *passes)
+
+
+def columns_of(fields: Iterable[str]) -> frozenset[str]:
+    """The columns of `events` that it takes to tell these fields and to filter by them."""
+    columns = {"event_id", "occurred_at"}
+    for field in fields:
+        columns |= _NUMBERS.get(field, set())
+        if field in JOINED:
+            columns |= {"customer_id", "anonymous_id"}
+        else:
+            columns.add(field if metadata_key(field) is None else PROPERTIES)
+    return frozenset(columns)
 
 
 def condition(snapshot: Snapshot, events: ir.Table, filters: Sequence[Filter], bounds: Bounds) -> ir.BooleanValue:
@@ -192,7 +214,7 @@ def _mapped(asked: _Asked) -> Mapping[str, str]:
     """The IPv4-mapped addresses of these days, all of which hold `ffff`."""
 
     def ask(bounds: Bounds) -> Mapping[date, _Spelt]:
-        events = between(asked.snapshot.events, bounds)
+        events = between(asked.snapshot.table("events", columns_of(["ip"])), bounds)
         events = events.filter(events.ip.contains(":"), events.ip.lower().contains("ffff"))
         told = asked.snapshot.fetch(events.select("ip", day=day_number(events.occurred_at)).distinct())
         spelt: dict[date, _Spelt] = {}

@@ -7,7 +7,7 @@ what a reader did before registering carries their name as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,6 +26,7 @@ JOINED = frozenset({"person", *TRAITS})
 CUSTOMER, VISITOR = "c:", "a:"  # what a person begins with
 Numbers = npt.NDArray[np.integer]
 
+_NOBODY: Numbers = np.empty(0, np.int32)
 _MANY = 3_000_000  # people, not to be held in memory at once
 _FEW = 5_000  # to look up; of more, all are read
 
@@ -154,15 +155,14 @@ def identify(snapshot: Snapshot, customer_id: str | None, anonymous_id: str | No
 
 def of_people(snapshot: Snapshot, events: ir.Table, people: Collection[str]) -> ir.BooleanValue:
     """Whether `person` is one of `people`, asked without the join: by the ids that stand for those people."""
+    if _numbered(snapshot, events):
+        return among_numbers(events.person_number, _recalled(snapshot, "people", people, _numbers_of_people))
     customers = [person.removeprefix(CUSTOMER) for person in people if person.startswith(CUSTOMER)]
     visitors = [person.removeprefix(VISITOR) for person in people if person.startswith(VISITOR)]
     first = _first_customers(snapshot, customers, visitors)
     wanted = set(customers)
     anonymous = [visitor for visitor, customer in first.items() if customer in wanted]
     anonymous += [visitor for visitor in visitors if visitor not in first]
-    if _numbered(snapshot, events):
-        named = [*(CUSTOMER + customer for customer in customers), *(VISITOR + visitor for visitor in anonymous)]
-        return _of_numbers(snapshot, events, named)
     customer_id = events.customer_id.nullif("")
     return among(customer_id, customers) | (customer_id.isnull() & among(events.anonymous_id.nullif(""), anonymous))
 
@@ -170,20 +170,54 @@ def of_people(snapshot: Snapshot, events: ir.Table, people: Collection[str]) -> 
 def of_customers(snapshot: Snapshot, events: ir.Table, customers: Collection[str]) -> ir.BooleanValue:
     """Whether `customer_id` is one of `customers`."""
     if _numbered(snapshot, events):
-        return _of_numbers(snapshot, events, [CUSTOMER + customer for customer in customers])
+        named = [CUSTOMER + customer for customer in customers]
+        return among_numbers(events.person_number, _recalled(snapshot, "named", named, _numbers_of))
     return among(events.customer_id, customers)
 
 
-def _of_numbers(snapshot: Snapshot, events: ir.Table, named: Collection[str]) -> ir.BooleanValue:
-    """Whether an event names one of these (customers `c:…`, visitors `a:…` of events without customer), by the lake's
-    numbers, which are read in a fraction of the time that the ids take."""
-    whole, question = snapshot.days.whole(snapshot.version), ("numbers", *named)
+def _recalled(
+    snapshot: Snapshot, what: str, named: Collection[str], ask: Callable[[Snapshot, Collection[str]], Numbers]
+) -> list[int]:
+    """The numbers that `ask` gives of these people, asked once for all questions about one version of the lake."""
+    whole, question = snapshot.days.whole(snapshot.version), (what, *named)
     known = snapshot.days.recall(whole, question)
     if known is None:
-        people = snapshot.people
-        known = snapshot.fetch(people.filter(among(people.person, named)).select("number"))
+        known = ask(snapshot, named)
         snapshot.days.keep(whole, question, known)
-    return among_numbers(events.person_number, cast(pa.Table, known)["number"].to_pylist())
+    numbers: list[int] = cast(Numbers, known).tolist()
+    return numbers
+
+
+def _numbers_of(snapshot: Snapshot, named: Collection[str]) -> Numbers:
+    """The lake's numbers of these (`c:…`, `a:…`), of which an event's `person_number` is the customer's or else the
+    visitor's: read in a fraction of the time that the ids take."""
+    if not named:
+        return _NOBODY
+    people = snapshot.people
+    numbers: Numbers = snapshot.fetch(people.filter(among(people.person, named)).select("number"))["number"].to_numpy()
+    return numbers
+
+
+def _numbers_of_people(snapshot: Snapshot, people: Collection[str]) -> Numbers:
+    """The numbers that stand for these people: of customers their own and those of the visitors that were first linked
+    to them; of visitors their own, unless they have become a customer."""
+    customers, visitors = (
+        _numbers_of(snapshot, [person for person in people if person.startswith(kind)]) for kind in (CUSTOMER, VISITOR)
+    )
+    linked, theirs = _linked(snapshot, customers, visitors)
+    return np.concatenate([customers, linked[np.isin(theirs, customers)], np.setdiff1d(visitors, linked)])
+
+
+def _linked(snapshot: Snapshot, customers: Numbers, visitors: Numbers) -> tuple[Numbers, Numbers]:
+    """Of these visitors and of all that were ever linked to these customers, by numbers: those who were linked to any
+    customer, and beside each the first one."""
+    links = snapshot.links
+    told = links.filter(among_numbers(links.customer_number, customers.tolist())).select("visitor_number")
+    ever = snapshot.fetch(told)["visitor_number"].drop_null().to_numpy() if len(customers) else _NOBODY
+    asked = np.union1d(ever, visitors)
+    if not len(asked):
+        return _NOBODY, _NOBODY
+    return _first_numbers(snapshot, links.filter(among_numbers(links.visitor_number, asked.tolist())))
 
 
 def _numbered(snapshot: Snapshot, events: ir.Table) -> bool:

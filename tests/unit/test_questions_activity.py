@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import QuestionError, SnapshotGone, UnknownField
-from pipeline.lake import Lake
-from pipeline.questions import activity, export, facets
+from pipeline.lake import Lake, Snapshot
+from pipeline.questions import activity, export, facets, people
+from pipeline.questions.matching import matching
 from pipeline.questions.timeline import QUARTER_HOUR, Timeline, histogram, slices, stretch, timeline
 from pipeline.questions.view import View
 from tests import nasty
@@ -47,6 +48,34 @@ def test_an_event_has_every_field(lake: Lake) -> None:
             assert event[field] == told[field]
         for field in ("person", "name", "email"):
             assert event[field] == ORACLE.value(told, field)
+
+
+def test_who_somebody_is_is_asked_once_of_each_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "as a visitor", "anonymous_id": "v"}])
+    known: list[int] = []
+    look_up = people._numbers_of_people
+
+    def counted(snapshot: Snapshot, named: Collection[str]) -> people.Numbers:
+        known.append(snapshot.version)
+        return look_up(snapshot, named)
+
+    monkeypatch.setattr(people, "_numbers_of_people", counted)
+
+    def counts(snapshot: Snapshot) -> list[int]:
+        return [activity.count(snapshot, view(f"range=90D&f=person is {person}")) for person in ("c:ada", "a:v")]
+
+    before = lake.snapshot()
+    assert counts(before) == counts(before) == [0, 1]
+    add_events(lake, [{"message_id": "as ada", "anonymous_id": "v", "customer_id": "ada"}], key="later")
+    after = lake.snapshot()
+    assert counts(after) == counts(after) == [2, 0], "whoever was a visitor is the customer from the beginning"
+    assert counts(before) == [0, 1]
+    assert known == [before.version] * 2 + [after.version] * 2
+
+
+def test_a_question_reads_only_the_columns_that_it_asks_for(lake: Lake) -> None:
+    of_all = matching(lake.snapshot(), view("range=90D&f=ip is 1.2.3.4&f=properties.plan is set"), ["country"])
+    assert {*of_all.columns} == {"event_id", "occurred_at", "country", "ip", "ip_number", "properties"}
 
 
 def test_there_is_no_such_event(lake: Lake) -> None:

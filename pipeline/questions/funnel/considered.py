@@ -187,7 +187,7 @@ def _table(snapshot: Snapshot, funnel: Funnel) -> ir.Table:
     named = {each.field for step in (*funnel.steps, *excluded) for each in step.filters}
     if funnel.breakdown is not None:
         named.add(funnel.breakdown)
-    events = matching(snapshot, view, named)
+    events = matching(snapshot, view, {*named, "event", "type", "person_number"})
     breaks = ibis.literal(False)
     if funnel.order == "strict":
         breaks = ~events.type.isin(_QUIET).fill_null(False)

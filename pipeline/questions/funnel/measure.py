@@ -20,7 +20,7 @@ from pipeline.questions.funnel.instants import Rules
 from pipeline.questions.funnel.journeys import NONE, Rows, begins, journeys
 from pipeline.questions.funnel.sequence import in_sequence
 from pipeline.questions.funnel.spec import Funnel
-from pipeline.questions.matching import instant
+from pipeline.questions.matching import columns_of, instant
 from pipeline.questions.ranges import Bounds, microseconds_of
 from pipeline.questions.snapshot import Snapshot
 
@@ -80,7 +80,7 @@ def _rules(funnel: Funnel) -> Rules:
 
 def _newest(snapshot: Snapshot, funnel: Funnel) -> int:
     """The time of the newest event of the whole lake, in microseconds: windows that end later are open."""
-    events = snapshot.events
+    events = snapshot.table("events", columns_of([]))
     for some in (events.filter(events.occurred_at >= instant(funnel.view.now - _LATELY)), events):
         newest = snapshot.fetch(some.occurred_at.max().name("newest").as_table())["newest"][0].as_py()
         if newest is not None:
