@@ -35,7 +35,8 @@ _LATE = timedelta(minutes=5)  # for how long at most a sender tries
 @dataclass
 class Seen:
     """`problems` are what must not be; `gone` snapshots were removed under the reader, as only erasure, restore and
-    rebuild may do. `timed` are rounds, `memory` the resident bytes: each with the second it was taken at."""
+    rebuild may do. `timed` are rounds, `worked` the seconds of CPU they took, whatever else the machine does, `memory`
+    the resident bytes: each with the second it was taken at."""
 
     rounds: int = 0
     snapshots: int = 0
@@ -43,6 +44,7 @@ class Seen:
     gone: int = 0
     problems: list[str] = field(default_factory=list)
     timed: list[tuple[float, float]] = field(default_factory=list)
+    worked: list[tuple[float, float]] = field(default_factory=list)
     memory: list[tuple[float, int]] = field(default_factory=list)
 
 
@@ -83,12 +85,13 @@ class Reader:
 
 def read(lake: Lake, seen: Seen, view: View, at: float, since: datetime | None = None) -> None:
     """One round, `at` that second; `since` is when the objects were loaded that are looked at."""
-    began = time.monotonic()
+    began, work = time.monotonic(), time.process_time()
     snapshot = lake.snapshot()
     count = activity.count(snapshot, view)
     page = activity.page(snapshot, view)
     text = b"".join(export.csv(snapshot, view))
     seen.timed.append((at, time.monotonic() - began))
+    seen.worked.append((at, time.process_time() - work))
     ids = exported(text)
     _expect(seen, snapshot, "the list's count", count, page.total)
     _expect(seen, snapshot, "rows on the first page", min(count, activity.ROWS), len(page.rows))

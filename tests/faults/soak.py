@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,6 +94,15 @@ class Part:
         try:
             process = psutil.Process(self._process.pid)
             return sum(int(each.memory_info().rss) for each in (process, *process.children(recursive=True)))
+        except psutil.NoSuchProcess:
+            return 0
+
+    @property
+    def spent(self) -> float:
+        """Seconds of CPU that this life of it and its children, ended ones too, have taken; 0 between two lives."""
+        try:
+            process = psutil.Process(self._process.pid)
+            return sum(sum(each.cpu_times()[:4]) for each in (process, *process.children(recursive=True)))
         except psutil.NoSuchProcess:
             return 0
 
@@ -242,6 +252,7 @@ class Soak:
         self.downloads = Downloads(dashboard, self.lake)
         self.sender = Sender(collector, key, rate, self.world.producer)
         self.memory: list[tuple[float, str, int]] = []
+        self.spent: list[tuple[float, str, float]] = []  # seconds of CPU so far
 
     def _part(self, folder: Path, name: str, *command: str) -> Part:
         return Part(name, command, self.environment, folder / f"{name}.log")
@@ -253,6 +264,8 @@ class Soak:
         step = 0
         while (now := time.monotonic() - began) < seconds:
             self.memory += [(now, part.name, part.memory) for part in self.parts]
+            self.spent += [(now, part.name, part.spent) for part in self.parts]
+            self.spent += [(now, name, spent) for name, spent in machine().items()]
             if step % 3 == 0:
                 self.downloads.fetch(now)
             if now >= kill_at:
@@ -297,6 +310,18 @@ class Soak:
         return [float(seconds) for (seconds,) in rows]
 
 
+def machine() -> dict[str, float]:
+    """Seconds of CPU of the whole machine so far: at work, and taken away from it by others on its host."""
+    times = psutil.cpu_times()
+    return {"the whole machine": times.user + times.system, "others on its host": getattr(times, "steal", 0.0)}
+
+
+def rate(samples: Sequence[tuple[float, float]]) -> float:
+    """By how much a counter that begins anew with each life grows a second."""
+    grown = sum(later - earlier if later >= earlier else later for (_, earlier), (_, later) in pairwise(samples))
+    return grown / (samples[-1][0] - samples[0][0]) if len(samples) > 1 else 0.0
+
+
 def answers(port: int) -> bool:
     connection = http.client.HTTPConnection(HOST, port, timeout=2)
     try:
@@ -334,6 +359,8 @@ def report(soak: Soak, readers: Sequence[Reader], began: datetime, seconds: floa
         print(f"\nthe {title} {part / 60:.0f} minutes")
         rounds = [took for reader in readers for at, took in reader.seen.timed if start <= at < end]
         print(f"  readers: list + count + export of {FRESH.seconds // 60} min: {summary(rounds, 's')}")
+        work = [took for reader in readers for at, took in reader.seen.worked if start <= at < end]
+        print(f"    of CPU: {summary(work, 's')}")
         files = [took for at, took in soak.downloads.seconds if start <= at < end]
         print(f"  the dashboard's CSV of the same: {summary(files, 's')}")
         landed = soak.delays(began + timedelta(seconds=start), began + timedelta(seconds=end))
@@ -346,6 +373,12 @@ def report(soak: Soak, readers: Sequence[Reader], began: datetime, seconds: floa
             resident["a reader"] = [size / 1e6 for at, size in reader.seen.memory if start <= at < end]
         for name, sizes in resident.items():
             print(f"  memory of {name}: {summary(sizes, 'MB')}")
+        spent: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        for at, name, so_far in soak.spent:
+            if start <= at < end:
+                spent[name].append((at, so_far))
+        shares = ", ".join(f"{name} {rate(samples):.2f}" for name, samples in spent.items())
+        print(f"  cores at work: {shares}, of {os.cpu_count()}")
 
 
 def main() -> int:
