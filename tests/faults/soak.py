@@ -352,11 +352,13 @@ def summary(values: Sequence[float], unit: str) -> str:
 
 
 def report(soak: Soak, readers: Sequence[Reader], began: datetime, seconds: float) -> None:
-    """The first and the last sixth of the soak side by side: ten minutes each of an hour."""
+    """The first and the last sixth of the soak side by side: ten minutes each of an hour. The first begins when there
+    are as many events of the last minutes as there will be ever after: what asks for them takes longer until then."""
     part = seconds / 6
-    for title, start in (("first", 0.0), ("last", seconds - part)):
+    filled = min(FRESH.total_seconds(), part)
+    for title, start in (("first", filled), ("last", seconds - part)):
         end = start + part
-        print(f"\nthe {title} {part / 60:.0f} minutes")
+        print(f"\nthe {title} {part / 60:.0f} minutes, from minute {start / 60:.0f}")
         rounds = [took for reader in readers for at, took in reader.seen.timed if start <= at < end]
         print(f"  readers: list + count + export of {FRESH.seconds // 60} min: {summary(rounds, 's')}")
         work = [took for reader in readers for at, took in reader.seen.worked if start <= at < end]
