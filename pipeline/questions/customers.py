@@ -139,7 +139,7 @@ def most_active(snapshot: Snapshot, view: View, limit: int = 50) -> list[Found]:
 
     What they did as visitors counts too, so that each number is what the view holds for that person.
     """
-    people = _by_person(snapshot, matching(snapshot, view, _COUNTED), ["person"])
+    people = _by_person(snapshot, matching(snapshot, view, _BY_PERSON), ["person"])
     people = people.filter(people.person.startswith(CUSTOMER))
     order = (people.events.desc(), people.last_seen.desc(), people.person)
     rows = snapshot.fetch(people.order_by(*order).limit(limit)).to_pylist()
@@ -209,12 +209,12 @@ def _seen(snapshot: Snapshot, text: str, customers: list[str], limit: int) -> li
 
 def _counted(snapshot: Snapshot, people: list[str]) -> list[Found]:
     """Those of the people that have events, with exact counts."""
-    events = snapshot.table("events", columns_of(("person", *_COUNTED)))
+    events = snapshot.table("events", columns_of(("person", *_BY_PERSON)))
     counted = _by_person(snapshot, events.filter(of_people(snapshot, events, people)), ["person", "name", "email"])
     return [_found(row) for row in snapshot.fetch(counted).to_pylist()]
 
 
-_COUNTED = ("customer_id", "anonymous_id", "country", "country_code")  # what `_by_person` reads
+_BY_PERSON = ("customer_id", "anonymous_id", "country", "country_code")  # what `_by_person` reads
 
 
 def _by_person(snapshot: Snapshot, events: ir.Table, who: list[str]) -> ir.Table:

@@ -97,7 +97,7 @@ def wanted(found: Span, now: datetime, sweep: Sweep) -> bool:
     return found.start < end and found.end > start
 
 
-def first_name(folder: str, now: datetime, sweep: Sweep) -> str:
+def begins_after(folder: str, now: datetime, sweep: Sweep) -> str:
     """The name that the newest sweep begins after in a folder of our collector's, whose names begin with their time in
     milliseconds; "" where all names are to be listed.
 
@@ -115,7 +115,7 @@ def walk(tree: Tree, root: str, now: datetime, sweep: Sweep) -> Iterator[ObjectR
 
 
 def _walk(tree: Tree, folder: str, now: datetime, sweep: Sweep, depth: int) -> Iterator[ObjectRef]:
-    folders, objects = tree.children(folder, first_name(folder, now, sweep))
+    folders, objects = tree.children(folder, begins_after(folder, now, sweep))
     yield from objects
     spans = [(below, span(below)) for below in folders]
     crowded = depth >= MAX_DEPTH or sum(found is None for _, found in spans) > MAX_FOLDERS

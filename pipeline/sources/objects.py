@@ -12,7 +12,8 @@ from typing import BinaryIO, Protocol
 class Sweep(StrEnum):
     """How much of a source to list; each takes in the one before it.
 
-    Only folders whose names carry a date (see `pipeline.sources.layout`) are ever left out.
+    Only folders whose names carry a date, and objects whose names begin with their time, are ever left out (see
+    `pipeline.sources.layout`).
     """
 
     NEWEST = "newest"  # as recent, but only the last minutes of an hour whose keys begin with their time
