@@ -15,7 +15,7 @@ from pages.parts.changed import when_changed
 from pages.parts.component import Action, mount
 from pages.parts.notice import notice, waiting_for_data
 from pages.parts.raw import raw_line
-from pages.parts.serving import Moment
+from pages.parts.serving import Moment, clock, product
 from pages.parts.unexpected import said
 from pipeline.errors import ActivityError
 from pipeline.questions.activity import ROWS
@@ -146,13 +146,21 @@ def draw_empty(view: View, now: Moment, act: Act, *, kept: int = 0) -> None:
 def _draw_no_events(view: View, now: Moment) -> None:
     """No filter is to blame: the range, the snapshot that a link is pinned to, or that nothing was loaded yet."""
     if answers.anything(now.snapshot):
-        notice("Choose a longer range above.", key="empty", title="No events in these days", big=True)
+        text = "Choose a longer range above."
+        if _is_catching_up():
+            text = f"The pipeline is still catching up: their events may be on the way. {text}"
+        notice(text, key="empty", title="No events in these days", big=True)
     elif view.as_of is not None:
         text = "This link is pinned to the data as it was before any event was loaded."
         ways = [{"label": "Show the current data", "href": f"?{replace(view, as_of=None).query()}"}]
         notice(text, key="empty", title="No events yet then", ways=ways, big=True)
     else:
         waiting_for_data("empty")
+
+
+def _is_catching_up() -> bool:
+    settings = product().settings
+    return product().state.freshness(clock(), settings.late_after).health in ("never", "behind")
 
 
 def draw_panel(

@@ -13,7 +13,7 @@ from pipeline.demo.plan import Plan
 from pipeline.enrich import device_versions
 from pipeline.erasure import erase
 from pipeline.errors import ActivityError, LakeError
-from pipeline.lake import Lake, backup, maintain, retain
+from pipeline.lake import Lake, backup, by_person, maintain, retain
 from pipeline.recovery.replay import replay
 from pipeline.run import Look, Pipeline
 from pipeline.settings import Settings, parse_duration
@@ -24,7 +24,7 @@ from pipeline.words import counted
 
 # How often a poll looks further back than to the newest objects.
 SWEEPS = {Sweep.ALL: timedelta(days=1), Sweep.DAYS: timedelta(hours=1), Sweep.RECENT: timedelta(minutes=1)}
-EXPIRE_EVERY, MERGE_ALL_EVERY = timedelta(hours=1), timedelta(hours=1)
+EXPIRE_EVERY, MERGE_ALL_EVERY, SORT_EVERY = timedelta(hours=1), timedelta(hours=1), timedelta(hours=1)
 RETAIN_EVERY = timedelta(days=1)
 
 
@@ -79,6 +79,7 @@ class Scheduler:
         self._swept: dict[Sweep, datetime] = {}
         self._expired_at: datetime | None = None
         self._retained_at: datetime | None = None
+        self._sorted_at: datetime | None = None
         self._unmerged = 0
         self.state.forget_others(self._pipeline.uris)
 
@@ -134,7 +135,7 @@ class Scheduler:
 
     def _maintain(self, now: datetime) -> None:
         """What is due of it. Each by itself: merging needs room, which only expiring may give back to a full disk."""
-        for due in (self._expire_in_time, self._retain_daily, self._merge_many):
+        for due in (self._expire_in_time, self._retain_daily, self._merge_many, self._sort_days):
             try:
                 due(now)
             except ActivityError as error:
@@ -150,6 +151,16 @@ class Scheduler:
             maintain.merge(self._lake, small=small)
             said(f"{'small files' if small else 'files'} of {counted(self._unmerged, 'batch', 'batches')} merged")
         self._unmerged = 0
+
+    def _sort_days(self, now: datetime) -> None:
+        """Have days that are over lie by person, too. A block with each poll, so that no batch waits for many."""
+        if self._sorted_at is not None and _lately(self._sorted_at, now, SORT_EVERY):
+            return
+        if by_person.next_block(self._lake, now) is not None:
+            with self.state.upkeep.running("sort", _now) as said:
+                said(f"{by_person.add_block(self._lake, now)} sorted by person")
+        else:
+            self._sorted_at = now
 
     def _expire_in_time(self, now: datetime) -> None:
         if self._expired_at is None or not _lately(self._expired_at, now, EXPIRE_EVERY):

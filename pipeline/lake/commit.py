@@ -12,8 +12,10 @@ from uuid import UUID, uuid4
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.event import EVENT_SCHEMA
+from pipeline.lake import by_person
 from pipeline.lake.amend import (
     Place,
     RejectedRow,
@@ -33,13 +35,20 @@ from pipeline.lake.ledger import (
     write_rejected,
 )
 from pipeline.lake.numbers import number_people
-from pipeline.lake.schema import ID_NUMBER, IP_NUMBER, PERSON
+from pipeline.lake.schema import BY_PERSON, ID_NUMBER, IP_NUMBER, PERSON
 
 _INSERT_EVENTS = f"""
-INSERT INTO lake.events BY NAME
+INSERT INTO lake.{{table}} BY NAME
 SELECT fresh.* REPLACE (event_id::UUID AS event_id), number AS person_number, {ID_NUMBER} AS id_number,
        {IP_NUMBER} AS ip_number
 FROM batch_rows fresh LEFT JOIN numbers ON numbers.person = {PERSON}
+"""  # noqa: S608
+
+_INSERT_NUMBERS = f"""
+INSERT INTO lake.by_number BY NAME
+SELECT DISTINCT unnest([{ID_NUMBER}, {IP_NUMBER}]) AS number, numbers.number AS person_number,
+       (SELECT max(until) FROM lake.sorted_until) AS until
+FROM batch_rows LEFT JOIN numbers ON numbers.person = {PERSON}
 """  # noqa: S608
 
 # Of the links this batch tells, the earliest of each visitor, unless the lake knows an earlier one. An alias call may
@@ -131,9 +140,20 @@ class Transaction:
         }
         rows = pa.table({name: stamped.get(name, fresh[name]) for name in EVENT_SCHEMA.names})
         number_people(self._con, fresh)
-        self._run(_INSERT_EVENTS, rows)
+        self._run(_INSERT_EVENTS.format(table="events"), rows)
+        late = self._late(rows)
+        self._run(_INSERT_EVENTS.format(table="by_person"), late)
+        self._run(_INSERT_NUMBERS, late)
         self._run(_INSERT_LINKS, _told(fresh, "linked_anonymous_id", "anonymous_id"))
         self._run(_INSERT_TRAITS, _told(fresh, "trait_name", "trait_email"))
+
+    def _late(self, rows: pa.Table) -> pa.Table:
+        """Those of days that lie by person already."""
+        until = by_person.until(self._con)
+        if until is None:
+            return rows.slice(0, 0)
+        late = rows.filter(pc.less(rows["occurred_at"], until))
+        return late.select([name for name in BY_PERSON if name in EVENT_SCHEMA.names])
 
     def _run(self, statement: str, batch_rows: pa.Table) -> None:
         """Run a statement over `batch_rows`. DuckDB finds it by its name here: a table that is registered is held until

@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
 import duckdb
 
 from pipeline.errors import LakeError
+from pipeline.lake import by_person
 from pipeline.lake.engine import Engine
 
 Mark = Hashable
@@ -68,6 +69,7 @@ class Days:
         self._engine = engine
         self._lock = threading.Lock()
         self._seen: OrderedDict[tuple[int, int], dict[date, Day]] = OrderedDict()
+        self._until: OrderedDict[tuple[int, int], datetime | None] = OrderedDict()
         self._parts: OrderedDict[tuple[Mark, Hashable], Sized] = OrderedDict()
         self._bytes = 0
 
@@ -96,6 +98,20 @@ class Days:
             while len(self._seen) > _VERSIONS:
                 self._seen.popitem(last=False)
         return found
+
+    def by_person_until(self, version: int) -> datetime | None:
+        """The midnight up to which events lie by person, too, at `version`; None when none do. Raises `LakeError`."""
+        with self._engine.cursor() as cursor:
+            key = (self._engine.opened, version)
+            with self._lock:
+                if key in self._until:
+                    return self._until[key]
+            found = by_person.until(cursor, version)
+            with self._lock:
+                self._until[key] = found
+                while len(self._until) > _VERSIONS:
+                    self._until.popitem(last=False)
+            return found
 
     def recall(self, mark: Mark, question: Hashable) -> Sized | None:
         """The part that answers `question` of the day with that mark; None when none is kept."""

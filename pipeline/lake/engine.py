@@ -50,6 +50,8 @@ class Engine:
             # The system keeps files that are read in memory already; what DuckDB kept of them besides grew by a quarter
             # of a megabyte a batch, and answers over six million events came at the same speed without it.
             "enable_external_file_cache": False,
+            # To find the newest fifty rows first and read the rest of them then reads every column twice here.
+            "late_materialization_max_rows": 0,
             # For the wheels' extensions, and only until they are loaded.
             "allow_unsigned_extensions": True,
         }

@@ -35,15 +35,18 @@ _TRAITS = "SELECT DISTINCT name, email FROM lake.traits WHERE customer_id = $1"
 _THEIRS = """(customer_id = $customer
     OR (nullif(customer_id, '') IS NULL AND anonymous_id IN (SELECT id FROM visitors))
     OR (type = 'alias' AND json_extract_string(properties, '$.previousId') IN (SELECT id FROM visitors)))"""
+_THEM = "person = 'c:' || $customer OR person IN (SELECT 'a:' || id FROM visitors)"
 _RECORD_EVENTS = f"""INSERT INTO lake.removed BY NAME
     SELECT $now AS removed_at, 'erasure' AS kind, object_key AS key, count(*) AS events, 0 AS rejected, 0 AS lines
     FROM lake.events WHERE {_THEIRS} GROUP BY object_key"""  # noqa: S608
-# Table → the rows of it that are theirs.
+# Table → the rows of it that are theirs, in the order in which they are removed.
 _ROWS = {
+    "by_person": f"(event_id, occurred_at) IN (SELECT (event_id, occurred_at) FROM lake.events WHERE {_THEIRS})",  # noqa: S608
+    "by_number": f"person_number IN (SELECT number FROM lake.people WHERE {_THEM})",  # noqa: S608
     "events": _THEIRS,
     "links": "customer_id = $customer OR anonymous_id IN (SELECT id FROM visitors)",
     "traits": "customer_id = $customer",
-    "people": "person = 'c:' || $customer OR person IN (SELECT 'a:' || id FROM visitors)",
+    "people": _THEM,
 }
 _ALL_REJECTED = "SELECT source, key, etag, line, raw FROM lake.rejected WHERE octet_length(raw) > 0"
 _RECORD_REJECTED = """INSERT INTO lake.removed BY NAME

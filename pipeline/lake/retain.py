@@ -28,7 +28,11 @@ _RECORD = """INSERT INTO lake.removed BY NAME
     SELECT $1::TIMESTAMPTZ AS removed_at, 'retention' AS kind, object_key AS key, count(*) AS events,
            0 AS rejected, 0 AS lines
     FROM lake.events WHERE occurred_at < $2 GROUP BY object_key"""
-_REMOVE = "DELETE FROM lake.events WHERE occurred_at < $1"
+_REMOVE = (
+    "DELETE FROM lake.events WHERE occurred_at < $1",
+    "DELETE FROM lake.by_person WHERE occurred_at < $1",
+    "DELETE FROM lake.by_number WHERE until <= $1",
+)
 # A line is no older than its object: what was read while this machine's clock was behind only looks old.
 _OLD = """seen_at < $1 AND octet_length(raw) > 0 AND NOT EXISTS (
     FROM lake.objects AS whole
@@ -108,7 +112,8 @@ def retain(lake: Lake, now: datetime, days: int, *, force: bool = False) -> Due:
             )
         if found.days:
             cursor.execute(_RECORD, [now, found.cutoff])
-            cursor.execute(_REMOVE, [found.cutoff])
+            for statement in _REMOVE:
+                cursor.execute(statement, [found.cutoff])
         if found.rejected:
             cursor.execute(_EMPTY, [found.cutoff])
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipeline.event import EVENT_SCHEMA
 from pipeline.lake.days import Days
 from pipeline.lake.engine import Engine
-from pipeline.lake.schema import TABLES
+from pipeline.lake.schema import BY_PERSON, TABLES
 
 _IBIS_TYPE: dict[str, dt.DataType] = {
     "VARCHAR": dt.String(),
@@ -27,6 +27,7 @@ _IBIS_TYPE: dict[str, dt.DataType] = {
 }
 
 Key = tuple[int, bool]  # version, masked
+Bounds = tuple[datetime, datetime]  # [from, to)
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,35 @@ class Snapshot:
     def table(self, name: str, only: Collection[str] | None = None) -> ir.Table:
         """A table of the lake by its name, read through what this snapshot lets be seen; `only` are the columns of it
         that are needed."""
-        columns = {column: kind for column, kind in TABLES[name].items() if only is None or column in only}
+        columns = _columns(name, only)
+        return self._as_table(columns, self._select(columns, name))
+
+    def for_look_ups(
+        self, only: Collection[str], within: Bounds | None = None, people: Collection[int] | None = None
+    ) -> ir.Table:
+        """Those columns of events for a question about few people, addresses or ids: of days that are over they are
+        read from where they lie by person, if all are there, and there of these `people` alone (their numbers), when
+        given. Events that are not `within` may be missing."""
+        until = self.days.by_person_until(self.version) if {*only} <= {*BY_PERSON} else None
+        if until is None or (within is not None and until <= within[0]):
+            return self.table("events", only)
+        numbers = ", ".join(str(int(number)) for number in people or ())
+        theirs = "" if people is None else f"WHERE person_number IN ({numbers})"
+        columns = _columns("events", only)
+        sides = []
+        if people is None or numbers:
+            sides.append(self._select(columns, "by_person", theirs))
+        if within is None or until < within[1] or not sides:
+            sides.append(self._select(columns, "events", f"WHERE occurred_at >= '{until.isoformat()}'"))
+        return self._as_table(columns, " UNION ALL ".join(sides))
+
+    def _select(self, columns: Iterable[str], name: str, condition: str = "") -> str:
+        """Fixed names, whole numbers and a time of our own: nothing of a user's is in this text."""
+        return f"SELECT {', '.join(columns)} FROM lake.{name} AT (VERSION => {int(self.version)}) {condition}"  # noqa: S608
+
+    def _as_table(self, columns: Mapping[str, str], text: str) -> ir.Table:
         schema = ibis.schema({column: _IBIS_TYPE[kind] for column, kind in columns.items()})
-        # Fixed names and a whole number: nothing of a user's is in this text.
-        at = f"SELECT {', '.join(columns)} FROM lake.{name} AT (VERSION => {int(self.version)})"  # noqa: S608
-        return self.builder.sql(at, schema=schema)
+        return self.builder.sql(text, schema=schema)
 
     def fetch(self, expression: ir.Expr) -> pa.Table:
         """The whole answer, in memory. Raises `SnapshotGone`, `LakeError`."""
@@ -128,6 +153,10 @@ class Snapshot:
 
     def _sql(self, expression: ir.Expr) -> str:
         return str(self.builder.compile(expression))
+
+
+def _columns(name: str, only: Collection[str] | None) -> dict[str, str]:
+    return {column: kind for column, kind in TABLES[name].items() if only is None or column in only}
 
 
 assert all(name in TABLES["events"] for name in EVENT_SCHEMA.names)

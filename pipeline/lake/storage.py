@@ -36,6 +36,9 @@ WHERE named.end_snapshot IS NULL GROUP BY table_name
 """
 
 
+_SORTED = ("by_person", "by_number", "sorted_until")
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """The events of one UTC day: how many, in how many files, and the bytes of these."""
@@ -48,11 +51,12 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Bytes: of the `events`, of the `rest` (ledger, people, facts), of what only old snapshots still need (`old`),
-    and of the catalog. `days` are the newest first."""
+    """Bytes: of the `events`, of what of them lies `by_person`, too, of the `rest` (ledger, people, facts), of what
+    only old snapshots still need (`old`), and of the catalog. `days` are the newest first."""
 
     days: Sequence[Day]
     events: int
+    by_person: int
     rest: int
     old: int
     catalog: int
@@ -63,9 +67,10 @@ def storage(snapshot: Snapshot) -> Storage:
     with snapshot.engine.cursor() as cursor:
         days = [Day(*row) for row in cursor.execute(_DAYS).fetchall()]
         tables = {name: (now, old) for name, now, old in cursor.execute(_TABLES).fetchall()}
-    rest = sum(now for name, (now, _) in tables.items() if name != "events")
+    by_person = sum(now for name, (now, _) in tables.items() if name in _SORTED)
+    rest = sum(now for name, (now, _) in tables.items() if name not in ("events", *_SORTED))
     old = sum(old for _, old in tables.values())
-    return Storage(days, sum(day.bytes for day in days), rest, old, _catalog_bytes(snapshot))
+    return Storage(days, sum(day.bytes for day in days), by_person, rest, old, _catalog_bytes(snapshot))
 
 
 def _catalog_bytes(snapshot: Snapshot) -> int:

@@ -14,23 +14,18 @@ import pyarrow as pa
 
 from pipeline.event import FIELD, STORED
 from pipeline.questions.daily import events_among
+from pipeline.questions.few import AMONG, LIST_FIELDS, few
+from pipeline.questions.functions import id_number
 from pipeline.questions.matching import between, columns_of, instant, matching, of_ids
-from pipeline.questions.people import JOINED, identify, of_people, with_people
+from pipeline.questions.people import JOINED, identify, of_people, whose, with_people
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import Stretch, Timeline, stretch, timeline
 from pipeline.questions.view import View
 
 ROWS = 50  # a page of the list
-LIST_FIELDS = (
-    *("event_id", "occurred_at", "event", "type", "modal", "customer_id", "anonymous_id"),
-    *("path", "country", "country_code", "device"),
-)
 STORED_FIELDS = tuple(field.name for field in STORED)
 _MICROSECOND = timedelta(microseconds=1)
 _FEW = 10_000  # events that are quickly read whole
-# Events of the lake among which a page's events may lie to be read with `also`. The engine reads a column of a row
-# group (122,880 events) that holds one of them: all columns take three times as long as those of the list.
-_AMONG = 400_000
 _NEAR = (timedelta(days=1), timedelta(days=30))  # where a person's next event mostly is
 
 
@@ -86,8 +81,11 @@ def page(
     number = max(1, min(view.page, pages))
     if total == 0:
         return Page([], 0, 1, 1)
+    rows = few(snapshot, view)
+    if rows is not None and {*fields} <= {*LIST_FIELDS}:
+        return Page(_dicts(rows.select([*fields]).slice((number - 1) * ROWS, ROWS)), total, number, pages)
     where = stretch(snapshot, view, counted, (number - 1) * ROWS, ROWS)
-    if also and events_among(snapshot, where.bounds) <= _AMONG:
+    if also and events_among(snapshot, where.bounds) <= AMONG:
         fields = tuple(dict.fromkeys((*fields, *also)))
     return Page(_rows(snapshot, view, where, fields), total, number, pages)
 
@@ -97,15 +95,25 @@ def event(snapshot: Snapshot, event_id: str, *, near: datetime | None = None) ->
 
     `near` is its `occurred_at`, when known: the lake then reads one day instead of all.
     """
-    events = snapshot.events
-    if near is not None:
-        events = between(events, (near, near + _MICROSECOND))
-    found = events.filter(of_ids(events, [UUID(event_id)])).select(*STORED_FIELDS).limit(1)
-    rows = _dicts(snapshot.fetch(found))
+    near = _when(snapshot, event_id) if near is None else near
+    if near is None:
+        return None
+    events = between(snapshot.events, (near, near + _MICROSECOND))
+    found = snapshot.fetch(events.filter(of_ids(events, [UUID(event_id)])).limit(1))
+    rows = _dicts(found.select([*STORED_FIELDS]))
     if not rows:
         return None
     row = {**rows[0], **identify(snapshot, rows[0]["customer_id"], rows[0]["anonymous_id"])}
     return {name: row[name] for name in FIELD}
+
+
+def _when(snapshot: Snapshot, event_id: str) -> datetime | None:
+    """When that event occurred; None when there is no such event."""
+    wanted = UUID(event_id)
+    events = snapshot.for_look_ups(columns_of(["event_id"]), people=whose(snapshot, [id_number(wanted)]))
+    found = snapshot.fetch(events.filter(of_ids(events, [wanted])).select("occurred_at").limit(1))
+    at: datetime | None = next(iter(found["occurred_at"].to_pylist()), None)
+    return at
 
 
 def neighbours(snapshot: Snapshot, of: Mapping[str, Any]) -> tuple[Mark | None, Mark | None]:
@@ -123,7 +131,7 @@ def newest_first(events: ir.Table) -> ir.Table:
 def _neighbour(snapshot: Snapshot, of: Mapping[str, Any], *, later: bool) -> Mark | None:
     at = of["occurred_at"]
     for reach in (*_NEAR, None):
-        events = snapshot.table("events", columns_of(["person"]))
+        events = snapshot.for_look_ups(columns_of(["person"]))
         if reach is not None:
             events = between(events, (at, at + reach) if later else (at - reach, at + _MICROSECOND))
         mark = _next(snapshot, events.filter(of_people(snapshot, events, [of["person"]])), of, later=later)
@@ -149,8 +157,9 @@ def _rows(snapshot: Snapshot, view: View, where: Stretch, fields: Sequence[str])
     are, so that wide columns are read for these only; people are joined to these only, too."""
     within = where.bounds
     if where.count <= _FEW and JOINED.isdisjoint(fields):
-        events = newest_first(matching(snapshot, view, fields, within=within)).select(*fields)
-        return _dicts(snapshot.fetch(events.limit(ROWS, offset=where.skip)))
+        events = newest_first(matching(snapshot, view, fields, within=within))
+        # Which of the columns, and in which order, is left to Arrow: to say it takes Ibis as long as all the rest.
+        return _dicts(snapshot.fetch(events.limit(ROWS, offset=where.skip)).select([*fields]))
     keys = newest_first(matching(snapshot, view, within=within).select("occurred_at", "event_id"))
     marks = [Mark(**row) for row in _dicts(snapshot.fetch(keys.limit(ROWS, offset=where.skip)))]
     if not marks:

@@ -19,6 +19,7 @@ from pipeline.questions.funnel.spec import Funnel
 from pipeline.questions.hiding import covered, hidden, hidden_json, hidden_url, pseudonym
 from pipeline.questions.people import CUSTOMER, VISITOR
 from pipeline.questions.personal import is_personal
+from pipeline.questions.ranges import Bounds
 from pipeline.questions.refusing import refuse_fields, refuse_filters
 from pipeline.questions.view import View
 
@@ -45,11 +46,20 @@ class Masked(Snapshot):
     def table(self, name: str, only: Collection[str] | None = None) -> ir.Table:
         """A table of the lake; its texts are hidden unless known to hold nothing personal."""
         table = super().table(name, only)
-        return table.select(**{column: self._column(table, column) for column in table.columns})
+        hidden = table.select(**{column: self._column(table, column) for column in table.columns})
+        if name == "by_number":
+            return hidden.mutate(number=ibis.null(hidden.number.type()))
+        return hidden
+
+    def for_look_ups(
+        self, only: Collection[str], within: Bounds | None = None, people: Collection[int] | None = None
+    ) -> ir.Table:
+        """Those by time: whom hidden ids stand for, no order of the rows can tell."""
+        return self.table("events", only)
 
     def _column(self, table: ir.Table, name: str) -> ir.Value:
         column = table[name]
-        if name == "ip_number":  # whoever had it could try addresses
+        if name == "ip_number":  # and those of `by_number`, too: whoever had it could try addresses
             return ibis.null(column.type())
         if column.type().is_binary() or (name in FIELD and FIELD[name].pii):
             return covered(column)

@@ -29,6 +29,7 @@ Numbers = npt.NDArray[np.integer]
 _NOBODY: Numbers = np.empty(0, np.int32)
 _MANY = 3_000_000  # people, not to be held in memory at once
 _FEW = 5_000  # to look up; of more, all are read
+_MANY_TO_NAME = 500
 
 
 def first_links(links: ir.Table) -> ir.Table:
@@ -218,6 +219,22 @@ def _linked(snapshot: Snapshot, customers: Numbers, visitors: Numbers) -> tuple[
     if not len(asked):
         return _NOBODY, _NOBODY
     return _first_numbers(snapshot, links.filter(among_numbers(links.visitor_number, asked.tolist())))
+
+
+def whose(snapshot: Snapshot, numbers: Collection[int]) -> list[int] | None:
+    """By number, the people of whom an event of the days that lie by person may have an id or address with one of
+    these `numbers`. None when an event of nobody has, or of too many to look for."""
+    if snapshot.masked:
+        return None
+
+    def ask(snapshot: Snapshot, _: Collection[str]) -> Numbers:
+        pairs = snapshot.table("by_number")
+        told = pairs.filter(among_numbers(pairs.number, list(numbers))).select("person_number").distinct()
+        people: Numbers = snapshot.fetch(told.limit(_MANY_TO_NAME + 1))["person_number"].fill_null(-1).to_numpy()
+        return people
+
+    people = _recalled(snapshot, "whose", [str(number) for number in numbers], ask)
+    return None if -1 in people or len(people) > _MANY_TO_NAME else people
 
 
 def _numbered(snapshot: Snapshot, events: ir.Table) -> bool:

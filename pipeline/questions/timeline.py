@@ -13,8 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pipeline.questions.daily import daily, day_of
+from pipeline.questions.few import few
 from pipeline.questions.functions import SECOND, bucket
 from pipeline.questions.matching import matching
 from pipeline.questions.ranges import Bounds, microseconds_of, midnight
@@ -83,6 +85,9 @@ class Stretch:
 
 def timeline(snapshot: Snapshot, view: View) -> Timeline:
     """Count the events of `view` by quarter hour."""
+    rows = few(snapshot, view)
+    if rows is not None:
+        return _of_rows(rows)
     parts = daily(snapshot, view, "timeline", lambda bounds: _by_day(_counted(snapshot, view, bounds)), _NOTHING)
     newest_first = [*reversed(parts)] or [_NOTHING]
     return Timeline(
@@ -90,6 +95,11 @@ def timeline(snapshot: Snapshot, view: View) -> Timeline:
         np.concatenate([part.buckets for part in newest_first]),
         np.concatenate([part.counts for part in newest_first]),
     )
+
+
+def _of_rows(rows: pa.Table) -> Timeline:
+    buckets, counts = np.unique(rows["occurred_at"].cast(pa.int64()).to_numpy() // QUARTER_HOUR, return_counts=True)
+    return Timeline(QUARTER_HOUR, buckets[::-1].copy(), counts[::-1].astype(np.int64))
 
 
 def _counted(snapshot: Snapshot, view: View, within: Bounds, width: int = QUARTER_HOUR) -> Timeline:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipeline.lake import Entry, Lake, maintain
+from pipeline.lake import Entry, Lake, by_person, maintain
 from pipeline.lake.schema import CURRENT
 from pipeline.settings import Settings
 from tests.bench import recipe
@@ -116,14 +116,17 @@ def _fill(data_set: DataSet) -> None:
             transaction.finish([entry], end)
         say(day + 1)
     maintain.merge(lake)
+    while by_person.add_block(lake, end + timedelta(days=1)) is not None:
+        pass
     lake.close()
 
 
+_RECEIVED = ", received_at - to_days($back) AS received_at"
 _REPEAT = """
-INSERT INTO lake.events
-SELECT * REPLACE (md5(concat(event_id, ' ', $copy))::UUID AS event_id, occurred_at - to_days($back) AS occurred_at,
-                  received_at - to_days($back) AS received_at)
-FROM lake.events WHERE occurred_at >= $start AND occurred_at < $start + to_days(1)
+INSERT INTO lake.{table} BY NAME
+SELECT * REPLACE (md5(concat(event_id, ' ', $copy))::UUID AS event_id, occurred_at - to_days($back) AS occurred_at
+                  {received})
+FROM lake.{table} WHERE occurred_at >= $start AND occurred_at < $start + to_days(1)
 """
 
 
@@ -138,7 +141,8 @@ def _repeat(short: DataSet, long: DataSet, times: int) -> None:
                 "start": short.end - timedelta(days=short.days - day),
             }
             with lake.changing() as cursor:
-                cursor.execute(_REPEAT, asked)
+                for table, received in (("events", _RECEIVED), ("by_person", "")):
+                    cursor.execute(_REPEAT.format(table=table, received=received), asked)
             say((copy - 1) * short.days + day + 1)
     lake.close()
 

@@ -23,7 +23,7 @@ import pytest
 
 from pipeline.erasure import Erasure, erase
 from pipeline.errors import LakeBusy, SnapshotGone
-from pipeline.lake import Lake, backup, maintain
+from pipeline.lake import Lake, backup, by_person, maintain
 from pipeline.landing import object_key
 from pipeline.questions import ledger
 from pipeline.raw import raw_line
@@ -175,6 +175,11 @@ def site(tmp_path: Path, s3_server: S3Server, s3_credentials: None) -> Iterator[
     lake.close()
 
 
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_person, "_ENOUGH", 1)
+
+
 def fill(site: Site) -> None:
     """Objects of every kind, in several batches, merged in between: theirs among others', read, twice, and broken."""
     site.land(
@@ -185,6 +190,7 @@ def fill(site: Site) -> None:
     )
     site.poll()
     maintain.merge(site.lake)
+    assert by_person.add_block(site.lake, NOW + timedelta(days=2)) is not None  # from here on, all come late
     site.land(others("b1"), theirs("c2", **IDENTIFIED), "", others("b2"), theirs("c1", anonymousId=VISITOR))
     site.land(theirs("only theirs"))
     site.poll()

@@ -1,4 +1,5 @@
-"""Killed (`kill -9`) while the lake is merged, trimmed, backed up, restored, replayed, rebuilt or rid of a customer.
+"""Killed (`kill -9`) while the lake is merged, sorted, trimmed, backed up, restored, replayed, rebuilt or rid of
+a customer.
 
 Kills fall at the beginning of a step, or after a seeded part of the time that it takes, so that SQLite, DuckLake or the
 file system is at work. The same command again must finish what was begun.
@@ -61,8 +62,10 @@ class Killer:
 def test_upkeep_killed_anywhere_ends_with_the_next_run(tmp_path: Path) -> None:
     world = _world(tmp_path, ACTIVITY_MERGE_EVERY="1", ACTIVITY_RETENTION_DAYS="30")
     killer = Killer(world, seed=51)
+    days_ago = iter(range(25, 0, -1))  # each newer than all that lies by person already
     steps: tuple[tuple[Callable[[World], set[str]], tuple[str, ...], tuple[str, ...]], ...] = (
         (_land, ("merging",), ONCE),
+        (lambda world: _land_of(world, next(days_ago)), ("sorting",), ONCE),
         (_age, ("expiring",), ONCE),
         (_too_old, ("retaining",), ONCE),
         (_far_too_old, ("retaining",), ("retain", "--force")),
@@ -139,6 +142,11 @@ def _world(tmp_path: Path, **more: str) -> World:
 
 def _land(world: World) -> set[str]:
     world.producer.land(2)
+    return set()
+
+
+def _land_of(world: World, days_ago: int) -> set[str]:
+    world.producer.put(world.producer.body(20, datetime.now(UTC) - timedelta(days=days_ago)))
     return set()
 
 

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.lake import Lake, Snapshot
+from pipeline.lake import Lake, Snapshot, by_person
 from pipeline.questions import activity, export, facets, people
 from pipeline.questions.masking import masked
 from pipeline.questions.timeline import histogram, timeline
 from pipeline.questions.view import View
 from tests import nasty
 from tests.oracle import Oracle, as_ipv4
-from tests.support import make_lake
+from tests.support import add_events, make_lake
 
 SECRET = b"of these tests, and long enough!"
 RUNS = settings(
@@ -40,8 +40,12 @@ class Case:
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     events = nasty.events(request.param, 300)
     folder: Path = tmp_path_factory.mktemp("lake")
-    lake: Lake = make_lake(folder, events)
-    yield Case(lake.snapshot(), Oracle(events))
+    lake: Lake = make_lake(folder, events[::2])
+    with patch.object(by_person, "_ENOUGH", 20):  # so that look-ups read some days by time and some by person,
+        assert by_person.add_block(lake, nasty.NOW) is not None
+    add_events(lake, events[1::2], key="late")  # to which late events come
+    with patch("pipeline.questions.few.AMONG", 0 if request.param == 1 else 400_000):  # few events are read at once
+        yield Case(lake.snapshot(), Oracle(events))
     lake.close()
 
 

@@ -24,6 +24,7 @@ from pipeline.sources import Rejected
 from tests.support import NOW, add_events, make_lake, make_settings
 
 DAY = timedelta(days=1)
+SORTED = ("by_person", "by_number", "sorted_until")  # tables of version 5
 _FILES = """SELECT file.record_count FROM __ducklake_metadata_lake.ducklake_data_file file
     JOIN __ducklake_metadata_lake.ducklake_table tab USING (table_id)
     WHERE tab.table_name = 'events' AND file.end_snapshot IS NULL ORDER BY 1"""
@@ -252,8 +253,8 @@ def test_an_older_lake_gets_its_people_numbered(tmp_path: Path) -> None:
         numbers = [("events", f"{of}_number") for of in ("person", "id", "ip")]
         for table, column in (*numbers, ("links", "visitor_number"), ("links", "customer_number")):
             cursor.execute(f"ALTER TABLE lake.{table} DROP COLUMN {column}")
-        cursor.execute("DROP TABLE lake.people")
-        cursor.execute("DROP TABLE lake.removed")
+        for table in ("people", "removed", *SORTED):
+            cursor.execute(f"DROP TABLE lake.{table}")
         cursor.execute("DELETE FROM lake.migrations")
         cursor.execute("INSERT INTO lake.migrations VALUES (1, now())")
     lake.close()
@@ -283,6 +284,8 @@ def test_events_have_numbers_of_their_ids_and_addresses(tmp_path: Path) -> None:
         assert {row["message_id"]: row["id_number"] for row in found} == expected
         assert all(row["ip_number"] == md5[row["ip"]] for row in found)
         with lake.engine.cursor() as cursor:  # back to version 3
+            for table in SORTED:
+                cursor.execute(f"DROP TABLE lake.{table}")
             for column in ("id_number", "ip_number"):
                 cursor.execute(f"ALTER TABLE lake.events DROP COLUMN {column}")
             cursor.execute("DELETE FROM lake.migrations")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import ibis
 import ibis.expr.types as ir
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import QuestionError
 from pipeline.event import FIELDS, NUMBER, WITHOUT_VALUE, Op
-from pipeline.lake import Lake
+from pipeline.lake import Lake, by_person
 from pipeline.lake.schema import TABLES
 from pipeline.questions import activity, facets
 from pipeline.questions.filters import Filter, metadata_field, operators
@@ -268,6 +271,18 @@ def test_counts_and_facets_are_the_same(lake: Lake, query: str) -> None:
     named, stars = (facets.facet(snapshot, view, "email", 500) for snapshot in (plain, hidden))
     unset = [sum(each.count for each in told.top if each.value is None) for told in (named, stars)]
     assert unset[0] == unset[1]  # hidden, but set or not as before
+
+
+def test_a_masked_lake_has_no_numbers_to_try_addresses_by(tmp_path: Path) -> None:
+    made = make_lake(tmp_path, [{"message_id": "a", "ip": "198.51.100.7", "customer_id": "c"}])
+    with patch.object(by_person, "_ENOUGH", 1):
+        assert by_person.add_block(made, NOW + timedelta(days=2)) is not None
+    plain = made.snapshot()
+    hidden = masked(plain, b"secret")
+    for table, column in (("events", "ip_number"), ("by_person", "ip_number"), ("by_number", "number")):
+        told = [each.fetch(each.table(table))[column] for each in (plain, hidden)]
+        assert (told[0].null_count, told[1].null_count) == (0, len(told[1]))
+    made.close()
 
 
 def test_a_masked_table_has_the_same_columns(lake: Lake) -> None:

@@ -1,0 +1,58 @@
+"""The events of a view that looks for a few among all: of a person, of an address.
+
+All that its list needs is read at once, so that the count, the chart and every page follow from one question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import pyarrow as pa
+
+from pipeline.questions.daily import events_among
+from pipeline.questions.matching import looks_up, matching
+from pipeline.questions.snapshot import Snapshot
+from pipeline.questions.view import View
+
+LIST_FIELDS = (
+    *("event_id", "occurred_at", "event", "type", "modal", "customer_id", "anonymous_id"),
+    *("path", "country", "country_code", "device"),
+)
+_MOST = 2_000  # events
+# Events of the lake among which a page's events may lie to be read with all that is stored of them, by the page itself.
+# The engine reads a column of a row group (122,880 events) that holds one of them: all columns take three times as long
+# as those of the list.
+AMONG = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    rows: pa.Table | None
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self.rows is None else self.rows.nbytes
+
+
+def few(snapshot: Snapshot, view: View) -> pa.Table | None:
+    """`LIST_FIELDS` of all events of `view`, newest first, asked once for each version of the lake.
+
+    None for a view that looks for nothing, that holds more than 2,000 events, or whose days hold so few that they are
+    read quickly anyway.
+    """
+    if not looks_up(snapshot, view.filters) or events_among(snapshot, view.bounds()) <= AMONG:
+        return None
+    whole, question = snapshot.days.whole(snapshot.version), ("few", snapshot.hiding, view.scope())
+    known = snapshot.days.recall(whole, question)
+    if known is None:
+        known = _Asked(_ask(snapshot, view))
+        snapshot.days.keep(whole, question, known)
+    return cast(_Asked, known).rows
+
+
+def _ask(snapshot: Snapshot, view: View) -> pa.Table | None:
+    events = matching(snapshot, view, LIST_FIELDS)
+    newest_first = events.order_by(events.occurred_at.desc(), events.event_id.desc())
+    rows = snapshot.fetch(newest_first.limit(_MOST + 1))
+    return rows.select([*LIST_FIELDS]) if len(rows) <= _MOST else None
