@@ -29,6 +29,7 @@ if __name__ == "__main__":
     open_frame()
     page.run()
 else:
+    import logging
     from collections.abc import AsyncIterator
     from contextlib import asynccontextmanager
 
@@ -37,6 +38,10 @@ else:
     from starlette.staticfiles import StaticFiles
     from streamlit.runtime.pages_manager import PagesManager
 
+    # Streamlit warns of each cache that is declared before it runs, as all here are.
+    logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(
+        lambda record: not record.getMessage().startswith("No runtime found")
+    )
     from pages.parts import download, prepare
     from pages.parts.access.gate import Gate
     from pages.parts.access.wanted import Wanted

@@ -127,3 +127,14 @@ def test_locks_name_no_index_and_carry_hashes() -> None:
         packages = re.findall(r"^[a-z0-9].*==", text, flags=re.MULTILINE)
         assert len(packages) > 50
         assert text.count(" \\\n    --hash=sha256:") >= len(packages)
+
+
+def test_no_package_is_in_both_locks() -> None:
+    """Both are installed at the same time."""
+    product, tests = (
+        set(re.findall(r"^([a-z0-9-]+)==", (ROOT / name).read_text(), flags=re.MULTILINE))
+        for name in ("requirements.lock", "requirements-test.lock")
+    )
+    assert product.isdisjoint(tests)
+    assert {"streamlit", "duckdb"} <= product
+    assert {"pytest", "mypy", "playwright"} <= tests

@@ -20,14 +20,12 @@ from pipeline.lake.schema import BY_PERSON
 if TYPE_CHECKING:
     from pipeline.lake import Lake
 
-# A block takes about four seconds a million events, for which a batch waits; few events are read quickly by time, too.
+# A block takes about five seconds a million events, for which a batch waits; few events are read quickly by time, too.
 _ENOUGH, _DAYS = 2_000_000, 16
 _LATE = timedelta(hours=1)  # after a day's end, when most of its events have come
 
-_EVENTS = """SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day, count(*) FROM lake.events
-    WHERE occurred_at >= coalesce($1::TIMESTAMPTZ, '-infinity') AND occurred_at < $2 GROUP BY day ORDER BY day"""
-# DuckLake does not take these in the transaction that makes a table.
 _GROUP = 61_440  # rows; of more each takes longer to unpack, of fewer more is to be read to find the right ones
+# DuckLake does not take it in the transaction that makes a table.
 _OPTION = "CALL lake.set_option('parquet_row_group_size', '{}', table_name => '{}')"
 _ADD = f"""INSERT INTO lake.by_person BY NAME SELECT {", ".join(BY_PERSON)} FROM lake.events
     WHERE occurred_at >= $1 AND occurred_at < $2 ORDER BY person_number, occurred_at DESC"""  # noqa: S608 (fixed text)
@@ -54,14 +52,17 @@ def until(con: duckdb.DuckDBPyConnection, version: int | None = None) -> datetim
 
 
 def next_block(lake: Lake, now: datetime) -> Block | None:
-    """The oldest days that are over at `now`, not there yet, and worth a block together."""
-    over = _midnight((now.astimezone(UTC) - _LATE).date())
-    with lake.engine.cursor() as cursor:
-        first, events = None, 0
-        for day, count in cursor.execute(_EVENTS, [until(cursor), over]).fetchall():
-            first, events = first or day, events + count
-            if events >= _ENOUGH or (day - first).days + 1 >= _DAYS:
-                return Block(first, day)
+    """The oldest days that are over at `now`, not there yet, and worth a block together. Reads the catalog alone."""
+    snapshot = lake.snapshot()
+    over = (now.astimezone(UTC) - _LATE).date()
+    done = snapshot.days.by_person_until(snapshot.version)
+    first, events = None, 0
+    for day, (_, count) in snapshot.days.of(snapshot.version).items():
+        if day >= over or (done is not None and day < done.date()):
+            continue
+        first, events = first or day, events + count
+        if events >= _ENOUGH or (day - first).days + 1 >= _DAYS:
+            return Block(first, day)
     return None
 
 

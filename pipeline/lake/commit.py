@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -107,6 +108,10 @@ class Transaction:
         self._dedupe_days = dedupe_days
         self.batch_id = uuid4()
 
+    @cached_property
+    def _by_person_until(self) -> datetime | None:
+        return by_person.until(self._con)  # nobody else writes meanwhile
+
     def unsettled(self, refs: Sequence[Identity]) -> list[int]:
         """Which of `refs` (by position) still need loading, now that nobody else writes."""
         return unsettled(self._con, refs, None)
@@ -149,10 +154,9 @@ class Transaction:
 
     def _late(self, rows: pa.Table) -> pa.Table:
         """Those of days that lie by person already."""
-        until = by_person.until(self._con)
-        if until is None:
+        if self._by_person_until is None:
             return rows.slice(0, 0)
-        late = rows.filter(pc.less(rows["occurred_at"], until))
+        late = rows.filter(pc.less(rows["occurred_at"], self._by_person_until))
         return late.select([name for name in BY_PERSON if name in EVENT_SCHEMA.names])
 
     def _run(self, statement: str, batch_rows: pa.Table) -> None:

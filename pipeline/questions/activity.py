@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from pipeline.event import FIELD, STORED
 from pipeline.questions.daily import events_among
-from pipeline.questions.few import AMONG, LIST_FIELDS, few
+from pipeline.questions.few import CLOSE, LIST_FIELDS, few
 from pipeline.questions.functions import id_number
-from pipeline.questions.matching import between, columns_of, instant, matching, of_ids
+from pipeline.questions.matching import between, columns_of, instant, matching, newest_first, of_ids
 from pipeline.questions.people import JOINED, identify, of_people, whose, with_people
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import Stretch, Timeline, stretch, timeline
@@ -85,7 +85,7 @@ def page(
     if rows is not None and {*fields} <= {*LIST_FIELDS}:
         return Page(_dicts(rows.select([*fields]).slice((number - 1) * ROWS, ROWS)), total, number, pages)
     where = stretch(snapshot, view, counted, (number - 1) * ROWS, ROWS)
-    if also and events_among(snapshot, where.bounds) <= AMONG:
+    if also and events_among(snapshot, where.bounds) <= CLOSE:
         fields = tuple(dict.fromkeys((*fields, *also)))
     return Page(_rows(snapshot, view, where, fields), total, number, pages)
 
@@ -121,11 +121,6 @@ def neighbours(snapshot: Snapshot, of: Mapping[str, Any]) -> tuple[Mark | None, 
     if of["person"] is None:
         return None, None
     return _neighbour(snapshot, of, later=False), _neighbour(snapshot, of, later=True)
-
-
-def newest_first(events: ir.Table) -> ir.Table:
-    """Total and stable, so that paging neither skips nor repeats ("Order" in docs/semantics.md)."""
-    return events.order_by(events.occurred_at.desc(), events.event_id.desc())
 
 
 def _neighbour(snapshot: Snapshot, of: Mapping[str, Any], *, later: bool) -> Mark | None:

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import ActivityError
 from pipeline.event import EVENT_SCHEMA, FIELD, FIELDS
-from pipeline.questions.activity import STORED_FIELDS, newest_first
+from pipeline.questions.activity import STORED_FIELDS
 from pipeline.questions.cells import csv_header, csv_lines, local_text, utc_text
-from pipeline.questions.matching import matching
+from pipeline.questions.matching import matching, newest_first
 from pipeline.questions.people import JOINED, Everybody, everybody, some
 from pipeline.questions.ranges import Bounds
 from pipeline.questions.snapshot import Snapshot

@@ -11,7 +11,7 @@ from typing import cast
 import pyarrow as pa
 
 from pipeline.questions.daily import events_among
-from pipeline.questions.matching import looks_up, matching
+from pipeline.questions.matching import looks_up, matching, newest_first
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.view import View
 
@@ -23,7 +23,7 @@ _MOST = 2_000  # events
 # Events of the lake among which a page's events may lie to be read with all that is stored of them, by the page itself.
 # The engine reads a column of a row group (122,880 events) that holds one of them: all columns take three times as long
 # as those of the list.
-AMONG = 400_000
+CLOSE = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def few(snapshot: Snapshot, view: View) -> pa.Table | None:
     None for a view that looks for nothing, that holds more than 2,000 events, or whose days hold so few that they are
     read quickly anyway.
     """
-    if not looks_up(snapshot, view.filters) or events_among(snapshot, view.bounds()) <= AMONG:
+    if not looks_up(snapshot, view.filters) or events_among(snapshot, view.bounds()) <= CLOSE:
         return None
     whole, question = snapshot.days.whole(snapshot.version), ("few", snapshot.hiding, view.scope())
     known = snapshot.days.recall(whole, question)
@@ -52,7 +52,5 @@ def few(snapshot: Snapshot, view: View) -> pa.Table | None:
 
 
 def _ask(snapshot: Snapshot, view: View) -> pa.Table | None:
-    events = matching(snapshot, view, LIST_FIELDS)
-    newest_first = events.order_by(events.occurred_at.desc(), events.event_id.desc())
-    rows = snapshot.fetch(newest_first.limit(_MOST + 1))
+    rows = snapshot.fetch(newest_first(matching(snapshot, view, LIST_FIELDS)).limit(_MOST + 1))
     return rows.select([*LIST_FIELDS]) if len(rows) <= _MOST else None

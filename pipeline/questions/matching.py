@@ -114,6 +114,11 @@ def between(events: ir.Table, bounds: Bounds) -> ir.Table:
     return events.filter(*_inside(events, bounds))
 
 
+def newest_first(events: ir.Table) -> ir.Table:
+    """Total and stable, so that paging neither skips nor repeats ("Order" in docs/semantics.md)."""
+    return events.order_by(events.occurred_at.desc(), events.event_id.desc())
+
+
 def _inside(events: ir.Table, bounds: Bounds) -> tuple[ir.BooleanValue, ir.BooleanValue]:
     start, end = bounds
     return events.occurred_at >= instant(start), events.occurred_at < instant(end)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import ibis
 import ibis.expr.types as ir
@@ -25,11 +25,13 @@ TRAITS = ("name", "email")
 JOINED = frozenset({"person", *TRAITS})
 CUSTOMER, VISITOR = "c:", "a:"  # what a person begins with
 Numbers = npt.NDArray[np.integer]
+_Asked = TypeVar("_Asked", str, int)
 
 _NOBODY: Numbers = np.empty(0, np.int32)
 _MANY = 3_000_000  # people, not to be held in memory at once
 _FEW = 5_000  # to look up; of more, all are read
-_MANY_TO_NAME = 500
+_TOO_MANY = 500  # people, to be found sooner than by reading what all have
+_OF_NOBODY = -1
 
 
 def first_links(links: ir.Table) -> ir.Table:
@@ -177,13 +179,13 @@ def of_customers(snapshot: Snapshot, events: ir.Table, customers: Collection[str
 
 
 def _recalled(
-    snapshot: Snapshot, what: str, named: Collection[str], ask: Callable[[Snapshot, Collection[str]], Numbers]
+    snapshot: Snapshot, what: str, asked: Collection[_Asked], ask: Callable[[Snapshot, Collection[_Asked]], Numbers]
 ) -> list[int]:
-    """The numbers that `ask` gives of these people, asked once for all questions about one version of the lake."""
-    whole, question = snapshot.days.whole(snapshot.version), (what, *named)
+    """The people's numbers that `ask` gives, asked once for all questions about one version of the lake."""
+    whole, question = snapshot.days.whole(snapshot.version), (what, *asked)
     known = snapshot.days.recall(whole, question)
     if known is None:
-        known = ask(snapshot, named)
+        known = ask(snapshot, asked)
         snapshot.days.keep(whole, question, known)
     numbers: list[int] = cast(Numbers, known).tolist()
     return numbers
@@ -227,14 +229,16 @@ def whose(snapshot: Snapshot, numbers: Collection[int]) -> list[int] | None:
     if snapshot.masked:
         return None
 
-    def ask(snapshot: Snapshot, _: Collection[str]) -> Numbers:
-        pairs = snapshot.table("by_number")
-        told = pairs.filter(among_numbers(pairs.number, list(numbers))).select("person_number").distinct()
-        people: Numbers = snapshot.fetch(told.limit(_MANY_TO_NAME + 1))["person_number"].fill_null(-1).to_numpy()
-        return people
+    people = _recalled(snapshot, "whose", numbers, _people_of_numbers)
+    return None if _OF_NOBODY in people or len(people) > _TOO_MANY else people
 
-    people = _recalled(snapshot, "whose", [str(number) for number in numbers], ask)
-    return None if -1 in people or len(people) > _MANY_TO_NAME else people
+
+def _people_of_numbers(snapshot: Snapshot, numbers: Collection[int]) -> Numbers:
+    pairs = snapshot.table("by_number")
+    told = pairs.filter(among_numbers(pairs.number, numbers)).select("person_number").distinct()
+    people = snapshot.fetch(told.limit(_TOO_MANY + 1))["person_number"].fill_null(_OF_NOBODY)
+    found: Numbers = people.to_numpy()
+    return found
 
 
 def _numbered(snapshot: Snapshot, events: ir.Table) -> bool:

@@ -223,6 +223,9 @@ def test_not_one_byte_of_an_erased_customer_is_left(site: Site) -> None:
     assert (done.rows["events"], done.rows["rejected"], done.funnels) == (len(gone), 3, 1)
     after = site.stored()
     assert after == {key: row for key, row in before.items() if key not in gone}, "all others stay as they were"
+    with site.lake.engine.cursor() as cursor:
+        left = "SELECT count(*) FROM lake.by_number WHERE person_number NOT IN (SELECT number FROM lake.people)"
+        assert cursor.execute(left).fetchone() == (0,), "what their ids and addresses were found by"
     totals = ledger.totals(site.lake.snapshot())
     assert totals.balanced
     assert totals.removed == len(gone)

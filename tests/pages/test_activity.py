@@ -82,7 +82,7 @@ def test_an_opened_event_is_shown_whole(open_page: Open) -> None:
 def test_what_a_row_was_not_read_with_is_named_and_comes_when_it_is_opened(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.questions.activity.AMONG", -1)  # as if it lay far from every other
+    monkeypatch.setattr("pipeline.questions.activity.CLOSE", -1)  # as if it lay far from every other
     row = open_page("f=path is /news/9").given("grid")["rows"][0]
     assert {"url", "ip", "properties", "person"} <= set(row["missing"])
     assert not {"event", "customer_id", "path", "country", "device", "occurred_at"} & set(row["missing"])

@@ -44,7 +44,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with patch.object(by_person, "_ENOUGH", 20):  # so that look-ups read some days by time and some by person,
         assert by_person.add_block(lake, nasty.NOW) is not None
     add_events(lake, events[1::2], key="late")  # to which late events come
-    with patch("pipeline.questions.few.AMONG", 0 if request.param == 1 else 400_000):  # few events are read at once
+    with patch("pipeline.questions.few.CLOSE", 0 if request.param == 1 else 400_000):  # few events are read at once
         yield Case(lake.snapshot(), Oracle(events))
     lake.close()
 

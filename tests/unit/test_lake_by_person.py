@@ -142,7 +142,7 @@ def test_look_ups_read_what_lies_by_person(lake: Lake) -> None:
 def test_a_few_events_of_many_are_asked_for_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     sort(lake)
     before = activity.page(lake.snapshot(), view("person%20is%20c:a"))
-    monkeypatch.setattr("pipeline.questions.few.AMONG", 0)
+    monkeypatch.setattr("pipeline.questions.few.CLOSE", 0)
     snapshot, asked = lake.snapshot(), view("person%20is%20c:a").with_(page=1)
     lake.snapshot().days.forget()
     counted = timeline(snapshot, asked)
@@ -241,7 +241,7 @@ def test_an_address_of_nobody_or_of_many_is_found(lake: Lake, monkeypatch: pytes
     nobody = [{"message_id": f"{n}", "occurred_at": at, "ip": "203.0.113.9"} for n in range(3)]
     many = [{"message_id": f"of {n}", "occurred_at": at, "ip": "203.0.113.8", "customer_id": f"{n}"} for n in range(3)]
     add_events(lake, [*nobody, *many], key="more.jsonl")
-    monkeypatch.setattr("pipeline.questions.people._MANY_TO_NAME", 2)
+    monkeypatch.setattr("pipeline.questions.people._TOO_MANY", 2)
     sort(lake)
     for condition in ("ip%20is%20203.0.113.9", "ip%20is%20203.0.113.8"):
         assert activity.count(lake.snapshot(), view(condition)) == 3

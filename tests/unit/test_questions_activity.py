@@ -117,7 +117,7 @@ def test_a_page_has_more_fields_where_its_events_lie_close(lake: Lake, monkeypat
         return {tuple(row) for row in found}
 
     assert {frozenset(names) for names in fields()} == {frozenset(activity.STORED_FIELDS)}
-    monkeypatch.setattr(activity, "AMONG", 10)
+    monkeypatch.setattr(activity, "CLOSE", 10)
     assert fields() == {activity.LIST_FIELDS}
 
 

@@ -86,7 +86,7 @@ def draw_storage(now: Snapshot, totals: Totals) -> None:
     free = shutil.disk_usage(product().settings.lake).free
     items = [
         tile("Events", words.size(told.events), words.counted(len(told.days), "day")),
-        tile("Sorted by person", words.size(told.by_person)),
+        tile("Sorted by person", words.size(told.by_person), "past days, once more"),
         tile("Ledger and facts", words.size(told.rest)),
         tile("Only for old snapshots", words.size(told.old), f"kept {product().settings.expire_hours} hours"),
         tile("Catalog", words.size(told.catalog)),
