@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -17,7 +18,7 @@ from pipeline.lake.days import Days
 from pipeline.lake.engine import Engine, is_whole, transaction
 from pipeline.lake.ledger import Entry, Identity, unsettled
 from pipeline.lake.lock import writer_lock
-from pipeline.lake.schema import is_current, migrate
+from pipeline.lake.schema import is_current, migrate, size_groups
 from pipeline.lake.snapshot import Key, Snapshot
 from pipeline.settings import Settings
 
@@ -46,7 +47,7 @@ class Lake:
         settings.make_data_folder()
         self.folder.mkdir(exist_ok=True)
         self.engine = self._opened(settings.memory_limit_mb, threads)
-        self._builder = ibis.duckdb.connect()  # compiles expressions; never reads
+        self._builder = _builder()
         self._days = Days(self.engine)
 
     def _opened(self, memory_mb: int, threads: int | None) -> Engine:
@@ -65,6 +66,7 @@ class Lake:
                 if whole and not is_current(cursor):
                     back_up(self.folder, self.backups, datetime.now(UTC), "migration")
                 migrate(cursor)
+                size_groups(cursor)
         return engine
 
     @classmethod
@@ -115,4 +117,9 @@ class Lake:
 
     def close(self) -> None:
         self.engine.close()
-        self._builder.disconnect()
+
+
+@cache
+def _builder() -> ibis.BaseBackend:
+    """What compiles expressions, and never reads: one for all lakes of a process."""
+    return ibis.duckdb.connect()

@@ -13,7 +13,7 @@ import duckdb
 
 from pipeline.lake.engine import transaction, translated
 from pipeline.lake.lock import writer_lock
-from pipeline.lake.schema import TABLES
+from pipeline.lake.schema import TABLES, size_groups
 
 if TYPE_CHECKING:
     from pipeline.lake import Lake
@@ -50,6 +50,7 @@ def merge(lake: Lake, *, small: bool = False) -> None:
         if small:
             cursor.execute(f"CALL ducklake_merge_adjacent_files('lake', max_file_size => {_SMALL_BYTES})")
             return
+        size_groups(cursor)
         for table, survivors in _COMPACT.items():
             _compact(cursor, table, survivors)
         for table in TABLES:

@@ -185,6 +185,11 @@ def _keep_by_person(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE known_people")
 
 
+# Asked of DuckLake's own catalog: `duckdb_tables` and `duckdb_columns` load every table first, in twenty times as long.
+_TABLE = "SELECT table_id FROM __ducklake_metadata_lake.ducklake_table WHERE table_name = $1 AND end_snapshot IS NULL"
+_COLUMNS = f"""SELECT column_name FROM __ducklake_metadata_lake.ducklake_column
+    WHERE table_id IN ({_TABLE}) AND end_snapshot IS NULL"""  # noqa: S608 (fixed text)
+
 # From version 1 on: the first makes version 2.
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _number_people,
@@ -193,6 +198,20 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _keep_by_person,
 )
 CURRENT = 1 + len(MIGRATIONS)
+
+
+# Rows of `events` that are unpacked together. DuckDB's own 122,880 let more texts be dictionaries, which counting them
+# is quicker by; but whatever shows some events unpacks a group, and takes twice as long (docs/design.md).
+_GROUP = 30_720
+_GROUP_IS = f"""SELECT value FROM __ducklake_metadata_lake.ducklake_metadata
+    WHERE key = 'parquet_row_group_size' AND scope = 'table' AND scope_id IN ({_TABLE})"""  # noqa: S608 (fixed text)
+
+
+def size_groups(con: duckdb.DuckDBPyConnection) -> None:
+    """Have files of events written from now on in groups of that size. DuckLake does not take it in the transaction
+    that makes the table."""
+    if con.execute(_GROUP_IS, ["events"]).fetchone() != (str(_GROUP),):
+        con.execute(f"CALL lake.set_option('parquet_row_group_size', '{_GROUP}', table_name => 'events')")
 
 
 def is_current(con: duckdb.DuckDBPyConnection) -> bool:
@@ -225,10 +244,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _version(con: duckdb.DuckDBPyConnection) -> int:
-    known = con.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'migrations'"
-    ).fetchone()
-    if not known or not known[0]:
+    if con.execute(_TABLE, ["migrations"]).fetchone() is None:
         return 0
     row = con.execute("SELECT max(version) FROM lake.migrations").fetchone()
     return int(row[0]) if row and row[0] is not None else 0
@@ -236,7 +252,5 @@ def _version(con: duckdb.DuckDBPyConnection) -> int:
 
 def _missing(con: duckdb.DuckDBPyConnection) -> list[str]:
     """The stored fields that the events table has no column for yet."""
-    rows = con.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND table_name = 'events'"
-    ).fetchall()
+    rows = con.execute(_COLUMNS, ["events"]).fetchall()
     return sorted(EVENT_COLUMNS.keys() - {str(name) for (name,) in rows})
