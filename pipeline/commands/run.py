@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,8 @@ from pipeline.demo.plan import Plan
 from pipeline.enrich import device_versions
 from pipeline.erasure import erase
 from pipeline.errors import ActivityError, LakeError
-from pipeline.lake import Lake, backup, by_person, maintain, retain
+from pipeline.lake import Lake, backup, by_person, day_files, maintain, retain
+from pipeline.questions import tallies
 from pipeline.recovery.replay import replay
 from pipeline.run import Look, Pipeline
 from pipeline.settings import Settings, parse_duration
@@ -24,7 +26,9 @@ from pipeline.words import counted
 
 # How often a poll looks further back than to the newest objects.
 SWEEPS = {Sweep.ALL: timedelta(days=1), Sweep.DAYS: timedelta(hours=1), Sweep.RECENT: timedelta(minutes=1)}
-EXPIRE_EVERY, MERGE_ALL_EVERY, SORT_EVERY = timedelta(hours=1), timedelta(hours=1), timedelta(hours=1)
+EXPIRE_EVERY, MERGE_ALL_EVERY = timedelta(hours=1), timedelta(hours=1)
+SORT_EVERY, COUNT_EVERY = timedelta(hours=1), timedelta(hours=1)
+COUNT_FOR = 2.0  # seconds of a poll, at least one day
 RETAIN_EVERY = timedelta(days=1)
 
 
@@ -80,6 +84,7 @@ class Scheduler:
         self._expired_at: datetime | None = None
         self._retained_at: datetime | None = None
         self._sorted_at: datetime | None = None
+        self._counted_at: datetime | None = None
         self._unmerged = 0
         self.state.forget_others(self._pipeline.uris)
 
@@ -135,7 +140,7 @@ class Scheduler:
 
     def _maintain(self, now: datetime) -> None:
         """What is due of it. Each by itself: merging needs room, which only expiring may give back to a full disk."""
-        for due in (self._expire_in_time, self._retain_daily, self._merge_many, self._sort_days):
+        for due in (self._expire_in_time, self._retain_daily, self._merge_many, self._sort_days, self._count_days):
             try:
                 due(now)
             except ActivityError as error:
@@ -161,6 +166,22 @@ class Scheduler:
                 said(f"{by_person.add_block(self._lake, now)} sorted by person")
         else:
             self._sorted_at = now
+
+    def _count_days(self, now: datetime) -> None:
+        """Have the values of days that are over counted, so that nobody has to wait for it."""
+        if self._counted_at is not None and _lately(self._counted_at, now, COUNT_EVERY):
+            return
+        day = day_files.waiting(self._lake, now)
+        if day is None:
+            day_files.clear(self._lake)
+            self._counted_at = now
+            return
+        with self.state.upkeep.running("count", _now) as said:
+            until, days = time.monotonic() + COUNT_FOR, 0
+            while day is not None:
+                days += day_files.keep(self._lake, day, tallies.count)
+                day = day_files.waiting(self._lake, now) if time.monotonic() < until else None
+            said(f"values of {counted(days, 'day')} counted")
 
     def _expire_in_time(self, now: datetime) -> None:
         if self._expired_at is None or not _lately(self._expired_at, now, EXPIRE_EVERY):

@@ -57,10 +57,10 @@ def next_block(lake: Lake, now: datetime) -> Block | None:
     over = (now.astimezone(UTC) - _LATE).date()
     done = snapshot.days.by_person_until(snapshot.version)
     first, events = None, 0
-    for day, (_, count) in snapshot.days.of(snapshot.version).items():
+    for day, known in snapshot.days.of(snapshot.version).items():
         if day >= over or (done is not None and day < done.date()):
             continue
-        first, events = first or day, events + count
+        first, events = first or day, events + known.events
         if events >= _ENOUGH or (day - first).days + 1 >= _DAYS:
             return Block(first, day)
     return None

@@ -1,11 +1,13 @@
 """What has been found out of single days, kept for as long as the files that hold these days stay the same.
 
 A batch adds a file to the newest day or two. All other days are as they were, and so is every answer about them, under
-whichever version of the lake it is asked: it is kept by the *mark* of its day, which names the files that hold it.
+whichever version of the lake it is asked: it is kept by the *mark* of its day, which names the files that hold it; and
+what is worth it in `DayFiles`, for every process.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
@@ -16,6 +18,7 @@ import duckdb
 
 from pipeline.errors import LakeError
 from pipeline.lake import by_person
+from pipeline.lake.day_files import DayFiles
 from pipeline.lake.engine import Engine
 
 Mark = Hashable
@@ -35,24 +38,26 @@ WITH tables AS (
         max(partition_value::INTEGER) FILTER (partition_key_index = 2)) AS day
     FROM __ducklake_metadata_lake.ducklake_file_partition_value WHERE table_id IN (FROM tables) GROUP BY data_file_id
 ), seen AS (
-    SELECT data_file_id, 'file' AS kind, data_file_id AS id, partial_max, record_count
+    SELECT data_file_id, 'file' AS kind, path, partial_max, record_count
     FROM __ducklake_metadata_lake.ducklake_data_file
     WHERE table_id IN (FROM tables) AND begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)
     UNION ALL
-    SELECT data_file_id, 'deleted', delete_file_id, partial_max, 0 FROM __ducklake_metadata_lake.ducklake_delete_file
+    SELECT data_file_id, 'deleted', path, partial_max, 0 FROM __ducklake_metadata_lake.ducklake_delete_file
     WHERE table_id IN (FROM tables) AND begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)
 )
-SELECT day, list((kind, id, CASE WHEN partial_max > $1 THEN $1::BIGINT END) ORDER BY kind, id),
+SELECT day, list((kind, path, CASE WHEN partial_max > $1 THEN $1::BIGINT END) ORDER BY kind, path),
     sum(record_count)::BIGINT
 FROM seen LEFT JOIN named USING (data_file_id) GROUP BY day
 """
 
 
 class Day(NamedTuple):
-    """A day with events: `events` says how many its files hold, those counted that were removed since."""
+    """A day with events: `events` says how many its files hold, those counted that were removed since; `name` is for
+    what other processes find of it in `DayFiles`."""
 
     mark: Mark
     events: int
+    name: str
 
 
 class Sized(Protocol):
@@ -66,6 +71,7 @@ class Days:
     """The days of one lake and the answers kept of them. Safe to share between threads."""
 
     def __init__(self, engine: Engine) -> None:
+        self.files = DayFiles(engine.folder / "days")
         self._engine = engine
         self._lock = threading.Lock()
         self._seen: OrderedDict[tuple[int, int], dict[date, Day]] = OrderedDict()
@@ -92,7 +98,7 @@ class Days:
             raise LakeError(
                 "A file of events belongs to no day.", hint="Make the lake again: python -m pipeline rebuild"
             )
-        found = {day: Day((opened, *files), events) for day, files, events in sorted(rows)}
+        found = {day: Day((opened, *files), events, _name(day, files)) for day, files, events in sorted(rows)}
         with self._lock:
             self._seen[key] = found
             while len(self._seen) > _VERSIONS:
@@ -143,6 +149,11 @@ class Days:
     def _drop(self, key: tuple[Mark, Hashable]) -> None:
         part = self._parts.pop(key, None)
         self._bytes -= 0 if part is None else _size(part)
+
+
+def _name(day: date, files: object) -> str:
+    """The same in every process, for DuckLake gives every file a name of its own."""
+    return f"{day}-{hashlib.sha256(repr(files).encode()).hexdigest()[:32]}"
 
 
 def _size(part: Sized) -> int:

@@ -203,6 +203,7 @@ def purge(lake: Lake, now: datetime, *, wait: float) -> int:
         files = 0
         for clean_up in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files"):
             files += len(cursor.execute(f"CALL {clean_up}('lake', cleanup_all => true)").fetchall())
+    files += lake.snapshot().days.files.keep_only(())  # their values may be among a day's
     overwrite(lake.folder / CATALOG, (_BOUNDS,), wait=wait)
     return files + _left_behind(lake, now)
 

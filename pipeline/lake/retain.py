@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipeline.errors import LakeError
+from pipeline.lake import day_files
 from pipeline.lake.lock import writer_lock
 from pipeline.words import counted
 
@@ -116,6 +117,8 @@ def retain(lake: Lake, now: datetime, days: int, *, force: bool = False) -> Due:
                 cursor.execute(statement, [found.cutoff])
         if found.rejected:
             cursor.execute(_EMPTY, [found.cutoff])
+    if found.days:
+        day_files.clear(lake)
     return found
 
 

@@ -151,6 +151,14 @@ class Snapshot:
         with self.engine.cursor() as cursor:
             return cursor.execute(text).to_arrow_table()
 
+    def containing(self, counts: pa.Table, text: str) -> pa.Table:
+        """Those rows whose `value`, a text or null, contains `text`, whatever the case: by the engine's own table of
+        lower case, which every filter follows. Raises as `fetch` does."""
+        with self.engine.cursor() as cursor:
+            # The engine finds `counts` by its name here.
+            asked = "SELECT * FROM counts WHERE contains(lower(value), lower($1))"
+            return cursor.execute(asked, [text]).to_arrow_table()
+
     def _sql(self, expression: ir.Expr) -> str:
         return str(self.builder.compile(expression))
 

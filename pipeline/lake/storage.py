@@ -1,4 +1,4 @@
-"""What the lake takes on disk, as its catalog has it: no file is opened and no folder walked."""
+"""What the lake takes on disk, as its catalog has it: no file is opened, and only the counted days' folder walked."""
 
 from __future__ import annotations
 
@@ -51,12 +51,14 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Bytes: of the `events`, of what of them lies `by_person`, too, of the `rest` (ledger, people, facts), of what
-    only old snapshots still need (`old`), and of the catalog. `days` are the newest first."""
+    """Bytes: of the `events`, of what of them lies `by_person`, too, of what was `counted` of their days, of the `rest`
+    (ledger, people, facts), of what only old snapshots still need (`old`), and of the catalog. `days` are the newest
+    first."""
 
     days: Sequence[Day]
     events: int
     by_person: int
+    counted: int
     rest: int
     old: int
     catalog: int
@@ -70,7 +72,8 @@ def storage(snapshot: Snapshot) -> Storage:
     by_person = sum(now for name, (now, _) in tables.items() if name in _SORTED)
     rest = sum(now for name, (now, _) in tables.items() if name not in ("events", *_SORTED))
     old = sum(old for _, old in tables.values())
-    return Storage(days, sum(day.bytes for day in days), by_person, rest, old, _catalog_bytes(snapshot))
+    events, counted = sum(day.bytes for day in days), snapshot.days.files.bytes
+    return Storage(days, events, by_person, counted, rest, old, _catalog_bytes(snapshot))
 
 
 def _catalog_bytes(snapshot: Snapshot) -> int:

@@ -1,7 +1,8 @@
 """Answers put together from parts, of one day or a few, so that only what has changed is asked again.
 
 Whatever is counted over a view is the sum of its days. A part is kept by the question, the filters, the stretch of the
-days that the view covers, and the marks of these days in the lake: it is right for as long as it can be found.
+days that the view covers, and the marks of these days in the lake: it is right for as long as it can be found. Some are
+known before anybody asks (`pipeline.questions.tallies`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pipeline.questions.view import View
 
 Part = TypeVar("Part", bound=Sized)
 Ask = Callable[[Bounds], Mapping[date, Part]]
+Known = Callable[["Piece"], Part | None]  # what is known of a piece without asking the lake
 
 _DAY = timedelta(days=1)
 _EPOCH = date(1970, 1, 1)
@@ -29,17 +31,34 @@ _APART = 3  # stretches that are asked one by one; of more, all between them is 
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """What a view covers of one day, and what its answer is kept by."""
+class Piece:
+    """What a view covers of one day, and what its answer is kept by; `name` is the day's for files about it."""
 
     day: date
     bounds: Bounds
     mark: Mark
     question: Hashable
     events: int
+    name: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the day."""
+        return self.bounds == whole_days(self.bounds)
 
 
-def daily(snapshot: Snapshot, view: View, question: Hashable, ask: Ask[Part], nothing: Part) -> list[Part]:
+def _nothing_known(_: Piece) -> None:
+    return None
+
+
+def daily(
+    snapshot: Snapshot,
+    view: View,
+    question: Hashable,
+    ask: Ask[Part],
+    nothing: Part,
+    known: Known[Part] = _nothing_known,
+) -> list[Part]:
     """The parts of an answer about `view`, oldest day first; days without events have none.
 
     `ask` gives the parts of all days within bounds; a day that it leaves out is `nothing`. `question` names what is
@@ -47,36 +66,60 @@ def daily(snapshot: Snapshot, view: View, question: Hashable, ask: Ask[Part], no
     """
     if not _lasting(view):
         return [*ask(view.bounds()).values()]
-    return by_day(snapshot, view.bounds(), (question, _filters(view)), ask, nothing)
+    return by_day(snapshot, view.bounds(), (question, _filters(view)), ask, nothing, known)
 
 
-def by_day(snapshot: Snapshot, bounds: Bounds, question: Hashable, ask: Ask[Part], nothing: Part) -> list[Part]:
+def by_day(
+    snapshot: Snapshot,
+    bounds: Bounds,
+    question: Hashable,
+    ask: Ask[Part],
+    nothing: Part,
+    known: Known[Part] = _nothing_known,
+) -> list[Part]:
     """The same of all events within bounds. What is asked is to follow from these events alone."""
     pieces = _pieces(snapshot, bounds, question)
-    known = {piece: snapshot.days.recall(piece.mark, piece.question) for piece in pieces}
-    for run in _runs([known[piece] is None for piece in pieces]):
+    parts = {piece: _recalled(snapshot, piece, known) for piece in pieces}
+    for run in _runs([parts[piece] is None for piece in pieces]):
         asked = pieces[run]
         found = ask((asked[0].bounds[0], asked[-1].bounds[1]))
         for piece in asked:
             part = found.get(piece.day, nothing)
             snapshot.days.keep(piece.mark, piece.question, part)
-            known[piece] = part
-    return [cast(Part, known[piece]) for piece in pieces]
+            parts[piece] = part
+    return [cast(Part, parts[piece]) for piece in pieces]
 
 
-def by_block(snapshot: Snapshot, view: View, question: Hashable, ask: Callable[[Bounds], Part]) -> list[Part]:
+def _recalled(snapshot: Snapshot, piece: Piece, known: Known[Part]) -> Part | None:
+    part = cast(Part | None, snapshot.days.recall(piece.mark, piece.question))
+    if part is None:
+        part = known(piece)
+        if part is not None:
+            snapshot.days.keep(piece.mark, piece.question, part)
+    return part
+
+
+def by_block(
+    snapshot: Snapshot,
+    view: View,
+    question: Hashable,
+    ask: Callable[[Bounds], Part],
+    join: Callable[[list[Part]], Part],
+    known: Known[Part] = _nothing_known,
+) -> list[Part]:
     """The parts of an answer about `view` that `ask` gives of any bounds: of a few days each, and the newest day alone,
-    since a batch seldom changes another. Views of other days share them: blocks begin at the same days for all.
+    since a batch seldom changes another. Views of other days share them: blocks begin at the same days for all. `join`
+    makes one part of those of days that follow each other.
 
     For what cannot be asked of every day in one question as quickly.
     """
     if not _lasting(view):
         return [ask(view.bounds())]
     pieces = _pieces(snapshot, view.bounds(), (question, _filters(view)))
-    return [_of_block(snapshot, block, ask) for block in _blocks(pieces)]
+    return [_of_block(snapshot, block, ask, join, known) for block in _blocks(pieces)]
 
 
-def _blocks(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
+def _blocks(pieces: Sequence[Piece]) -> list[list[Piece]]:
     """The pieces in blocks, oldest first; the last one is a block of its own."""
     events = sum(piece.events for piece in pieces)
     length = next((days for days in _BLOCKS if events * days >= _ENOUGH * len(pieces)), _BLOCKS[-1])
@@ -84,14 +127,25 @@ def _blocks(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
     return [*(list(block) for _, block in before), *([piece] for piece in pieces[-1:])]
 
 
-def _of_block(snapshot: Snapshot, block: Sequence[_Piece], ask: Callable[[Bounds], Part]) -> Part:
+def _of_block(
+    snapshot: Snapshot,
+    block: Sequence[Piece],
+    ask: Callable[[Bounds], Part],
+    join: Callable[[list[Part]], Part],
+    known: Known[Part],
+) -> Part:
     mark = block[0].mark if len(block) == 1 else tuple(piece.mark for piece in block)
     question = tuple(piece.question for piece in block)
-    part = snapshot.days.recall(mark, question)
+    part = cast(Part | None, snapshot.days.recall(mark, question))
     if part is None:
-        part = ask((block[0].bounds[0], block[-1].bounds[1]))
+        parts = [known(piece) for piece in block]
+        runs = [*_runs([each is None for each in parts])]
+        told = [ask((block[run][0].bounds[0], block[run][-1].bounds[1])) for run in runs]
+        asked = {place for run in runs for place in range(len(block))[run]}
+        told += [each for place, each in enumerate(parts) if place not in asked and each is not None]
+        part = told[0] if len(told) == 1 else join(told)
         snapshot.days.keep(mark, question, part)
-    return cast(Part, part)
+    return part
 
 
 def events_among(snapshot: Snapshot, bounds: Bounds) -> float:
@@ -124,14 +178,14 @@ def _filters(view: View) -> Hashable:
     return tuple(filter.text() for filter in view.filters)
 
 
-def _pieces(snapshot: Snapshot, within: Bounds, question: Hashable) -> list[_Piece]:
+def _pieces(snapshot: Snapshot, within: Bounds, question: Hashable) -> list[Piece]:
     """The days with events that lie within bounds, oldest first."""
     start, end = within
     pieces = []
-    for day, (mark, events) in snapshot.days.of(snapshot.version).items():
+    for day, (mark, events, name) in snapshot.days.of(snapshot.version).items():
         bounds = max(start, _midnight(day)), min(end, _midnight(day) + _DAY)
         if bounds[0] < bounds[1]:
-            pieces.append(_Piece(day, bounds, mark, (question, snapshot.hiding, bounds), events))
+            pieces.append(Piece(day, bounds, mark, (question, snapshot.hiding, bounds), events, name))
     return pieces
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import ibis
 import ibis.expr.types as ir
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import QuestionError
+from pipeline.questions import tallies
 from pipeline.questions.daily import by_block
 from pipeline.questions.filters import known_field, operators
 from pipeline.questions.matching import matching, text_of
 from pipeline.questions.people import JOINED, linked_numbers
 from pipeline.questions.ranges import Bounds
 from pipeline.questions.snapshot import Snapshot
+from pipeline.questions.tallies import Seen
 from pipeline.questions.timeline import Bar, Timeline, histogram, timeline
 from pipeline.questions.view import View
 
@@ -81,14 +83,22 @@ def facets(snapshot: Snapshot, view: View, fields: Sequence[str], limit: int = 2
     """The same for several fields."""
     fields = [_countable(field) for field in fields]
 
+    parts = _parts(snapshot, view, fields)
+    return {field: _largest_of(parts, field, place, limit) for place, field in enumerate(fields)}
+
+
+def _parts(snapshot: Snapshot, view: View, fields: Sequence[str]) -> list[pa.Table]:
+    """(place, value, count) of all values of `fields`, in parts that are to be summed."""
+
     def ask(bounds: Bounds) -> pa.Table:
         events = matching(snapshot, view, fields, within=bounds)
         texts = {f"c{place}": text_of(field, events) for place, field in enumerate(fields)}
         return snapshot.tally(events.select(**texts))
 
-    # Whose an event is may change while its day does not.
-    parts = by_block(snapshot, view, ("facets", *fields), ask) if JOINED.isdisjoint(fields) else [ask(view.bounds())]
-    return {field: _largest_of(parts, field, place, limit) for place, field in enumerate(fields)}
+    if not JOINED.isdisjoint(fields):  # whose an event is may change while its day does not
+        return [ask(view.bounds())]
+    known = partial(tallies.values, snapshot, view.filters, fields)
+    return by_block(snapshot, view, ("facets", *fields), ask, tallies.joined, known)
 
 
 def _largest_of(parts: Sequence[pa.Table], field: str, place: int, limit: int) -> Facets:
@@ -121,6 +131,26 @@ def suggestions(
 ) -> list[Suggestion]:
     """Values of `fields` that contain `text`, whatever the case, most events first. Without a text, the top values."""
     fields = [_countable(field) for field in fields]
+    kept = [field for field in fields if field in tallies.FIELDS]
+    rest = [field for field in fields if field not in tallies.FIELDS]
+    found = _suggested(snapshot, view, text, kept, limit) if kept else []
+    found += _asked(snapshot, view, text, rest, limit) if rest else []
+    return sorted(found, key=lambda each: (-each.count, fields.index(each.field), each.value))[:limit]
+
+
+def _suggested(snapshot: Snapshot, view: View, text: str, fields: Sequence[str], limit: int) -> list[Suggestion]:
+    """Of fields of not too many values: all are counted, and kept for the next letter."""
+    parts = _parts(snapshot, view, fields)
+    if not parts:
+        return []
+    counts = tallies.joined(parts)
+    counts = snapshot.containing(counts, text) if text else counts.filter(pc.is_valid(counts["value"]))
+    top = counts.sort_by([("count", "descending"), ("place", "ascending"), ("value", "ascending")]).slice(0, limit)
+    return [Suggestion(fields[row["place"]], row["value"], row["count"]) for row in top.to_pylist()]
+
+
+def _asked(snapshot: Snapshot, view: View, text: str, fields: Sequence[str], limit: int) -> list[Suggestion]:
+    """Of any fields."""
     events = matching(snapshot, view, fields)
     found = []
     for place, field in enumerate(fields):
@@ -128,9 +158,8 @@ def suggestions(
         # Among the distinct values, which are far fewer than the events.
         wanted = values.value.lower().contains(ibis.literal(text).lower()) if text else values.value.notnull()
         found.append(_largest(values.filter(wanted), limit).select("value", "count", field=ibis.literal(place)))
-    rows = snapshot.fetch(ibis.union(*found)).to_pylist()
-    rows.sort(key=lambda row: (-row["count"], row["field"], row["value"]))
-    return [Suggestion(fields[row["field"]], row["value"], int(row["count"])) for row in rows[:limit]]
+    rows = snapshot.fetch(ibis.union(*found) if len(found) > 1 else found[0]).to_pylist()
+    return [Suggestion(fields[row["field"]], row["value"], int(row["count"])) for row in rows]
 
 
 def _countable(field: str) -> str:
@@ -153,32 +182,21 @@ def _largest(counts: ir.Table, limit: int) -> ir.Table:
     return counts.order_by(counts["count"].desc(), counts.value.asc(nulls_first=False)).limit(limit)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """The `numbers` of whoever has events, each once; `anonymous` events carry no customer id."""
-
-    numbers: npt.NDArray[np.int32]
-    anonymous: int
-
-    @property
-    def nbytes(self) -> int:
-        return self.numbers.nbytes
-
-
 def _people(snapshot: Snapshot, view: View) -> tuple[int, int]:
     """(people, anonymous events). People are told apart by the lake's numbers, and whoever became a customer is one."""
 
-    def ask(bounds: Bounds) -> _Seen:
+    def ask(bounds: Bounds) -> Seen:
         events = matching(snapshot, view, ("person_number", "customer_id"), within=bounds)
         asked = events.select(number=events.person_number, nobody=events.customer_id.nullif("").isnull())
         seen, anonymous = np.zeros(len(person), dtype=bool), 0
         for batch in snapshot.stream(asked):  # numbers are marked sooner than a group is made of each
             seen[batch["number"].drop_null().to_numpy()] = True
             anonymous += batch["nobody"].true_count
-        return _Seen(np.flatnonzero(seen).astype(np.int32), anonymous)
+        return Seen(np.flatnonzero(seen).astype(np.int32), anonymous)
 
     person = linked_numbers(snapshot)
-    parts = by_block(snapshot, view, "people", ask)
+    known = partial(tallies.people, snapshot, view.filters)
+    parts = by_block(snapshot, view, "people", ask, tallies.people_joined, known)
     seen = np.zeros(len(person), dtype=bool)
     for part in parts:
         seen[person[part.numbers]] = True

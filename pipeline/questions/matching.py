@@ -68,7 +68,7 @@ def _events(snapshot: Snapshot, filters: Sequence[Filter], columns: frozenset[st
     """The table of events from where those that pass the filters are found soonest."""
     if not looks_up(snapshot, filters):
         return snapshot.table("events", columns)
-    sought = {field: values for field, op, values in _grouped(filters) if op is Op.IS and field in LOOKED_UP}
+    sought = {field: values for field, op, values in grouped(filters) if op is Op.IS and field in LOOKED_UP}
     people = None
     if "event_id" in sought:
         people = whose(snapshot, [id_number(UUID(value)) for value in sought["event_id"]])
@@ -98,7 +98,7 @@ def condition(snapshot: Snapshot, events: ir.Table, filters: Sequence[Filter], b
     if snapshot.masked:
         refuse_filters(filters)
     asked = _Asked(snapshot, events, bounds)
-    return ibis.and_(*(_condition(asked, *group) for group in _grouped(filters)))
+    return ibis.and_(*(_condition(asked, *group) for group in grouped(filters)))
 
 
 class _Asked(NamedTuple):
@@ -140,7 +140,7 @@ def text_of(field: str, events: ir.Table) -> ir.StringValue:
     return column.nullif("") if field_type(field) == "string" else column.cast("string")
 
 
-def _grouped(filters: Iterable[Filter]) -> list[tuple[str, Op, list[str]]]:
+def grouped(filters: Iterable[Filter]) -> list[tuple[str, Op, list[str]]]:
     """The values of several filters with the same field and operator, together."""
     grouped: dict[tuple[str, Op], list[str]] = {}
     for filter in filters:

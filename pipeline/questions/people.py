@@ -16,7 +16,6 @@ import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.questions.functions import among, among_numbers
 from pipeline.questions.snapshot import Snapshot
@@ -54,10 +53,17 @@ def _first_numbers(snapshot: Snapshot, links: ir.Table) -> tuple[Numbers, Number
     """`first_links` by numbers: visitors, and beside each their customer."""
     links = links.filter(links.visitor_number.notnull(), links.customer_number.notnull())
     told = snapshot.fetch(links.select("visitor_number", "customer_number"))
-    if len(pc.unique(told["visitor_number"])) < len(told):  # the lake adds a link only when it is told an earlier one
+    if _repeats(told["visitor_number"].to_numpy()):  # the lake adds a link only when it is told an earlier one
         first = links.customer_number.first(order_by=[links.received_at, links.event_id])
         told = snapshot.fetch(links.group_by("visitor_number").agg(customer_number=first))
     return told["visitor_number"].to_numpy(), told["customer_number"].to_numpy()
+
+
+def _repeats(numbers: Numbers) -> bool:
+    """Whether any number is there twice. They are marked sooner than a set is made of them."""
+    seen = np.zeros(int(numbers.max(initial=0)) + 1, dtype=bool)
+    seen[numbers] = True
+    return int(np.count_nonzero(seen)) < len(numbers)
 
 
 @dataclass(frozen=True, slots=True)

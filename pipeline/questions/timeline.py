@@ -7,7 +7,7 @@ question skips two million rows to show fifty; and the slices an export streams 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,15 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.questions.daily import daily, day_of
+from pipeline.questions import tallies
+from pipeline.questions.daily import Piece, daily, day_of
 from pipeline.questions.few import few
-from pipeline.questions.functions import SECOND, bucket
+from pipeline.questions.functions import bucket
 from pipeline.questions.matching import matching
 from pipeline.questions.ranges import Bounds, microseconds_of, midnight
 from pipeline.questions.snapshot import Snapshot
+from pipeline.questions.tallies import QUARTER_HOUR
 from pipeline.questions.view import View
 
-QUARTER_HOUR = 900 * SECOND
 _FINER = 300  # a bucket too full to sort quickly is counted again in this many parts
 _TOO_FULL = 100_000  # events
 _HOURLY_UP_TO = timedelta(days=2, hours=1)  # two days, one of them of 25 hours
@@ -88,7 +89,15 @@ def timeline(snapshot: Snapshot, view: View) -> Timeline:
     rows = few(snapshot, view)
     if rows is not None:
         return _of_rows(rows)
-    parts = daily(snapshot, view, "timeline", lambda bounds: _by_day(_counted(snapshot, view, bounds)), _NOTHING)
+
+    def ask(bounds: Bounds) -> Mapping[date, Timeline]:
+        return _by_day(_counted(snapshot, view, bounds))
+
+    def known(piece: Piece) -> Timeline | None:
+        found = tallies.by_quarter(snapshot, view.filters, piece)
+        return None if found is None else Timeline(QUARTER_HOUR, *found)
+
+    parts = daily(snapshot, view, "timeline", ask, _NOTHING, known)
     newest_first = [*reversed(parts)] or [_NOTHING]
     return Timeline(
         QUARTER_HOUR,

@@ -2,8 +2,8 @@
 
 What is compared ("The ledger" in docs/semantics.md): every loaded object's lines = loaded + duplicate + rejected +
 expired; its rows in the lake; its rejected lines; that no event is there twice; that every person has one number; that
-by person lies what lies by time. With the objects: that each still has as many lines, and that every event of it is in
-the lake.
+by person lies what lies by time; that days were counted ahead as they are. With the objects: that each still has as
+many lines, and that every event of it is in the lake.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from typing import Any
 import ibis
 
 from pipeline.lake import Lake, Snapshot
+from pipeline.questions import tallies
+from pipeline.questions.daily import day_of
+from pipeline.questions.functions import day_number
 from pipeline.recovery.reread import Reread, reread
 from pipeline.settings import Settings
 
@@ -181,6 +184,18 @@ def _by_number(snapshot: Snapshot) -> Iterator[Difference]:
             yield Difference("", "", f"events that are found by their {what}", *counts)
 
 
+def _counted(snapshot: Snapshot) -> Iterator[Difference]:
+    """Days of which other events were counted ahead than they have."""
+    days = snapshot.days.of(snapshot.version)
+    known = {day: tallies.events_of(snapshot, each.name) for day, each in days.items()}
+    events = snapshot.table("events", ("occurred_at", "event"))
+    counted = events.group_by(day=day_number(events.occurred_at)).aggregate(events=events.count())
+    there = {day_of(row["day"]): row["events"] for row in _rows(snapshot, counted)}
+    for day, found in sorted(known.items()):
+        if found is not None and found != there.get(day, 0):
+            yield Difference("", "", f"events of {day} that were counted ahead", there.get(day, 0), found)
+
+
 CHECKS: tuple[Callable[[Snapshot], Iterator[Difference]], ...] = (
     _unbalanced,
     _rows_of_objects,
@@ -189,6 +204,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Difference]], ...] = (
     _numbered,
     _by_person,
     _by_number,
+    _counted,
 )
 
 

@@ -194,7 +194,7 @@ class Ours:
     def ready(self, name: str, turn: int = 0, again: bool = False) -> Asked:
         """A question of `QUESTIONS`; `subjects` asks what they are about here.
 
-        It is new: what the lake keeps of days is forgotten, but for what another customer or address left; or with
+        It is new: what this process keeps of days is forgotten, but for what another customer or address left; or with
         `again`, only the newest day is, which is what a
         batch does to a question that was asked before.
         """

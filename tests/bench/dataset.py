@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipeline.lake import Entry, Lake, by_person, maintain
+from pipeline.lake import Entry, Lake, by_person, day_files, maintain
 from pipeline.lake.schema import CURRENT
+from pipeline.questions import tallies
 from pipeline.settings import Settings
 from tests.bench import recipe
 
@@ -118,7 +119,17 @@ def _fill(data_set: DataSet) -> None:
     maintain.merge(lake)
     while by_person.add_block(lake, end + timedelta(days=1)) is not None:
         pass
+    _count_days(lake)
     lake.close()
+
+
+def _count_days(lake: Lake) -> None:
+    """All but the newest, which in use is not over."""
+    snapshot = lake.snapshot()
+    newest = max(snapshot.days.of(snapshot.version))
+    today = datetime(newest.year, newest.month, newest.day, 12, tzinfo=UTC)
+    while (day := day_files.waiting(lake, today)) is not None:
+        day_files.keep(lake, day, tallies.count)
 
 
 _RECEIVED = ", received_at - to_days($back) AS received_at"
@@ -144,6 +155,7 @@ def _repeat(short: DataSet, long: DataSet, times: int) -> None:
                 for table, received in (("events", _RECEIVED), ("by_person", "")):
                     cursor.execute(_REPEAT.format(table=table, received=received), asked)
             say((copy - 1) * short.days + day + 1)
+    _count_days(lake)
     lake.close()
 
 

@@ -33,7 +33,7 @@ from pipeline.settings import Settings, SourceSpec
 from pipeline.sources import Sweep
 from pipeline.state import State
 from tests import nursery
-from tests.support import make_settings
+from tests.support import count_days, make_settings
 from tests.support_cli import environment, pipeline
 from tests.support_s3 import ACCESS_KEY, SECRET_KEY, S3Server
 
@@ -191,8 +191,10 @@ def fill(site: Site) -> None:
     site.poll()
     maintain.merge(site.lake)
     assert by_person.add_block(site.lake, NOW + timedelta(days=2)) is not None  # from here on, all come late
+    assert count_days(site.lake, NOW + timedelta(days=2)) > 0
     site.land(others("b1"), theirs("c2", **IDENTIFIED), "", others("b2"), theirs("c1", anonymousId=VISITOR))
-    site.land(theirs("only theirs"))
+    page = {"url": f"https://news.example/reset/{EMAIL.lower()}"}  # which is among its day's paths
+    site.land(theirs("only theirs", context={"page": page}))
     site.poll()
     site.land(
         theirs("no name", type="track", event=""),
@@ -208,6 +210,7 @@ def fill(site: Site) -> None:
     name = "2026/11/23/14/web-1-2026-11-23-14-00-00-00000000-0000-0000-0000-000000000000"
     site.archive(name, others("f1"), theirs("f2"), others("f3"), between="")
     site.poll()
+    assert count_days(site.lake, NOW + timedelta(days=2)) > 0
     site.state.funnels.save(f"Of {NAME}", {"steps": [{"event": None, "filters": [f"email is {EMAIL}"]}]}, NOW)
     site.state.funnels.save("Everybody's", {"steps": [{"event": None}]}, NOW)
 
@@ -216,6 +219,7 @@ def test_not_one_byte_of_an_erased_customer_is_left(site: Site) -> None:
     fill(site)
     before, places = site.stored(), {trace.split(": ")[0] for trace in site.traces()}
     assert len(places) > 10, "the canaries are found where they are"
+    assert any("/lake/days/" in place for place in places), "and in what was counted of days"
     done = site.erase()
     assert site.traces() == []
     assert done.objects.left == []

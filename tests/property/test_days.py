@@ -4,7 +4,7 @@ older versions, a lake that remembers answers as one that was opened just now.""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, time
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.lake import Lake, Snapshot, maintain
+from pipeline.lake.day_files import DayFiles
 from pipeline.lake.days import Days
 from pipeline.questions import activity, facets
 from pipeline.questions.masking import masked
 from pipeline.questions.timeline import timeline
 from pipeline.questions.view import View
 from tests import nasty
-from tests.support import add_events, make_lake, make_settings
+from tests.support import add_events, count_days, make_lake, make_settings
 
 SECRET = b"of these tests, and long enough!"
 RUNS = settings(
@@ -57,6 +58,10 @@ class Case:
     def merge(self) -> None:
         maintain.merge(self.lake)
 
+    def count(self) -> None:
+        """Ahead, all days but the newest ones."""
+        assert count_days(self.lake, nasty.NOW) > 5
+
     def remove(self) -> None:
         """Some rows of several days, as retention and erasure do."""
         self.removed += 1
@@ -65,8 +70,8 @@ class Case:
 
 
 CHANGES: tuple[Callable[[Case], None], ...] = (
-    *(Case.load, Case.load, Case.late, Case.merge, Case.load),
-    *(Case.remove, Case.load, Case.merge, Case.merge, Case.remove),
+    *(Case.load, Case.count, Case.load, Case.late, Case.merge, Case.count, Case.load),
+    *(Case.remove, Case.count, Case.load, Case.merge, Case.merge, Case.count, Case.remove),
 )
 
 
@@ -87,14 +92,24 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 
 def answers(snapshot: Snapshot, view: View) -> list[object]:
     counted = timeline(snapshot, view)
-    found = facets.facets(snapshot, view, ["path", "event", "name", "ip"], 4)
+    found = [
+        facets.facets(snapshot, view, fields, 4) for fields in (["path", "event", "name", "ip"], ["path", "modal"])
+    ]
     return [np.stack([counted.buckets, counted.counts]).tolist(), found, facets.glance(snapshot, view)]
+
+
+@contextmanager
+def opened_anew(case: Case) -> Iterator[Lake]:
+    """The lake without anything that was counted of it before."""
+    with closing(Lake.open(make_settings(case.folder))) as fresh:
+        fresh.snapshot().days.files = DayFiles(case.folder / "nothing")
+        yield fresh
 
 
 @RUNS
 @given(view=nasty.views(), place=st.integers(0, len(CHANGES) - 1), hidden=st.booleans())
 def test_what_is_kept_of_days_is_what_the_lake_says(case: Case, view: View, place: int, hidden: bool) -> None:
-    with closing(Lake.open(make_settings(case.folder))) as fresh:
+    with opened_anew(case) as fresh:
         version = case.versions[place]
         here, there = case.lake.snapshot(version), fresh.snapshot(version)
         if hidden:
@@ -106,7 +121,7 @@ def test_what_is_kept_of_days_is_what_the_lake_says(case: Case, view: View, plac
 
 def test_every_version_keeps_its_own_answers(case: Case) -> None:
     """Files that were merged since are read in part by older versions, and rows are deleted from the same files."""
-    with closing(Lake.open(make_settings(case.folder))) as fresh:
+    with opened_anew(case) as fresh:
         for version in (case.versions[-1], *case.versions[::-3]):  # as built they were asked, oldest first
             fresh.snapshot(version).days.forget()  # or it would keep the same of the version before
             assert answers(case.lake.snapshot(version), WHOLE) == answers(fresh.snapshot(version), WHOLE)
@@ -124,7 +139,7 @@ def test_only_what_changed_is_asked_again(tmp_path: Path, monkeypatch: pytest.Mo
         add_events(lake, [{"message_id": "new", "occurred_at": nasty.NOW}], key="new")
         answers(lake.snapshot(), WHOLE)
         assert days > 5
-        assert len(kept) == 3, "of the newest day: the timeline, the people and the main fields' values"
+        assert len(kept) == 4, "of the newest day: the timeline, the people, some fields' values and the main ones'"
 
 
 def test_who_an_event_belongs_to_may_change_while_its_day_does_not(tmp_path: Path) -> None:

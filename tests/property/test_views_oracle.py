@@ -20,7 +20,7 @@ from pipeline.questions.timeline import histogram, timeline
 from pipeline.questions.view import View
 from tests import nasty
 from tests.oracle import Oracle, as_ipv4
-from tests.support import add_events, make_lake
+from tests.support import add_events, count_days, make_lake
 
 SECRET = b"of these tests, and long enough!"
 RUNS = settings(
@@ -44,6 +44,8 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with patch.object(by_person, "_ENOUGH", 20):  # so that look-ups read some days by time and some by person,
         assert by_person.add_block(lake, nasty.NOW) is not None
     add_events(lake, events[1::2], key="late")  # to which late events come
+    if request.param == 2:  # so that counts follow from those of whole days
+        assert count_days(lake, nasty.NOW) > 5
     with patch("pipeline.questions.few.CLOSE", 0 if request.param == 1 else 400_000):  # few events are read at once
         yield Case(lake.snapshot(), Oracle(events))
     lake.close()

@@ -23,6 +23,7 @@ _RUN_NAMES = {
     "merge": "Merge small files",
     "merge_all": "Merge files",
     "sort": "Sort days by person",
+    "count": "Count days ahead",
     "expire": "Let go of old snapshots",
     "backup": "Back up the catalog",
     "retain": "Retention",
@@ -87,6 +88,7 @@ def draw_storage(now: Snapshot, totals: Totals) -> None:
     items = [
         tile("Events", words.size(told.events), words.counted(len(told.days), "day")),
         tile("Sorted by person", words.size(told.by_person), "past days, once more"),
+        tile("Counted ahead", words.size(told.counted), "values of past days"),
         tile("Ledger and facts", words.size(told.rest)),
         tile("Only for old snapshots", words.size(told.old), f"kept {product().settings.expire_hours} hours"),
         tile("Catalog", words.size(told.catalog)),

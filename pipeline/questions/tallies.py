@@ -1,0 +1,180 @@
+"""What is counted of days that are over before anybody asks: how often each value occurs, and whose events they are.
+
+Of twenty million events a day's counts are a hundredth of its events: the first look at a dashboard reads these, and
+the lake's events only of today. They are made by the questions themselves, and found by the day's name alone, which
+stands for the very files that were counted: a late event, a merge or an erasure gives the day another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.event import Op
+from pipeline.questions.daily import Piece, whole_days
+from pipeline.questions.filters import Filter
+from pipeline.questions.functions import SECOND, bucket
+from pipeline.questions.matching import between, columns_of, grouped, text_of
+from pipeline.questions.ranges import Bounds, microseconds_of
+from pipeline.questions.snapshot import Snapshot
+
+QUARTER_HOUR = 900 * SECOND
+
+# Fields of few values, counted by quarter hour, and fields counted by day.
+BY_QUARTER = ("type", "event", "modal", "country", "device", "domain", "browser")
+BY_DAY = ("path", "referrer_domain", "os", "city", "source", "utm_source", "utm_medium", "utm_campaign")
+FIELDS = (*BY_QUARTER, *BY_DAY)
+_MOST = 50_000  # counts of a field and a day; of one with more values none are kept
+_EXACT = frozenset({Op.IS, Op.IS_NOT, Op.IS_SET, Op.IS_NOT_SET})  # what needs no engine to tell
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """The `numbers` of whoever has events, each once; `anonymous` events carry no customer id."""
+
+    numbers: npt.NDArray[np.int32]
+    anonymous: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.numbers.nbytes
+
+
+def by_quarter(snapshot: Snapshot, filters: Sequence[Filter], piece: Piece) -> tuple[Numbers, Numbers] | None:
+    """(quarter hours, counts of events) that pass the filters, newest first; None where that is to be asked."""
+    field = _field_of(filters)
+    edges = [microseconds_of(edge) for edge in piece.bounds]
+    if snapshot.masked or field is None or any(edge % QUARTER_HOUR for edge in edges):
+        return None
+    table = _kept(snapshot, piece, field)
+    if table is None:
+        return None
+    quarters = table["quarter"].to_numpy()
+    passing = (quarters >= edges[0] // QUARTER_HOUR) & (quarters < edges[1] // QUARTER_HOUR)
+    for _, op, wanted in grouped(filters):
+        passing &= _passes(table["value"], op, wanted)
+    found, place = np.unique(quarters[passing], return_inverse=True)
+    counts = np.bincount(place, weights=table["count"].to_numpy()[passing], minlength=len(found)).astype(np.int64)
+    return found[::-1].copy(), counts[::-1].copy()
+
+
+def values(snapshot: Snapshot, filters: Sequence[Filter], fields: Sequence[str], piece: Piece) -> pa.Table | None:
+    """(place, value, count) of all values of `fields`, as `Snapshot.tally` gives them; None where that is to be
+    asked."""
+    if snapshot.masked or filters or not piece.is_whole or not {*fields} <= {*FIELDS}:
+        return None
+    table = snapshot.days.files.read(piece.name, "values")
+    if table is None:
+        return None
+    numbers = pa.array([FIELDS.index(field) for field in fields], pa.int32())
+    table = table.filter(pc.is_in(table["field"], numbers))
+    places = pc.index_in(table["field"], numbers)
+    if pc.count_distinct(places).as_py() < len(fields):
+        return None
+    return pa.table({"place": places, "value": table["value"], "count": table["count"]})
+
+
+def joined(parts: Iterable[pa.Table]) -> pa.Table:
+    """Counts of several stretches of time, together."""
+    summed = (
+        pa.concat_tables(parts, promote_options="default").group_by(["place", "value"]).aggregate([("count", "sum")])
+    )
+    return summed.rename_columns({"count_sum": "count"}).select(["place", "value", "count"])
+
+
+def people(snapshot: Snapshot, filters: Sequence[Filter], piece: Piece) -> Seen | None:
+    """Whose events a day has; None where that is to be asked."""
+    if snapshot.masked or filters or not piece.is_whole:
+        return None
+    table = snapshot.days.files.read(piece.name, "people")
+    if table is None:
+        return None
+    return Seen(table["number"].to_numpy(), int(table.schema.metadata[b"anonymous"]))
+
+
+def people_joined(parts: Sequence[Seen]) -> Seen:
+    """Whoever has events in any of several stretches of time."""
+    seen = np.zeros(max((int(part.numbers.max(initial=0)) for part in parts), default=0) + 1, dtype=bool)
+    for part in parts:
+        seen[part.numbers] = True
+    return Seen(np.flatnonzero(seen).astype(np.int32), sum(part.anonymous for part in parts))
+
+
+def events_of(snapshot: Snapshot, name: str) -> int | None:
+    """How many events a day of that name has by what was counted; None where it was not."""
+    table = snapshot.days.files.read(name, BY_QUARTER[0])
+    return None if table is None else int(pc.sum(table["count"]).as_py() or 0)
+
+
+def _field_of(filters: Sequence[Filter]) -> str | None:
+    """The one field whose counts by quarter hour tell how many events pass."""
+    fields = {filter.field for filter in filters} or {BY_QUARTER[0]}
+    known = fields <= set(BY_QUARTER) and all(filter.op in _EXACT for filter in filters)
+    return fields.pop() if known and len(fields) == 1 else None
+
+
+def _passes(texts: pa.ChunkedArray, op: Op, wanted: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Whether a text passes, as `pipeline.questions.matching` has it; the empty one is null here."""
+    exists = op in (Op.IS_SET, Op.IS_NOT_SET)
+    there = texts.is_valid() if exists else pc.is_in(texts, pa.array(wanted, pa.string()), skip_nulls=True)
+    passes: npt.NDArray[np.bool_] = there.to_numpy()
+    return ~passes if op in (Op.IS_NOT, Op.IS_NOT_SET) else passes
+
+
+def _kept(snapshot: Snapshot, piece: Piece, field: str) -> pa.Table | None:
+    """The counts of a field of that day by quarter hour. Many filters ask for them, so they stay in memory."""
+    question = ("by quarter", field)
+    found = snapshot.days.recall(piece.mark, question)
+    if found is None:
+        found = snapshot.days.files.read(piece.name, field)
+        if found is not None:
+            snapshot.days.keep(piece.mark, question, found)
+    return cast(pa.Table | None, found)
+
+
+def count(snapshot: Snapshot, day: date) -> Mapping[str, pa.Table]:
+    """All that is kept of a day (UTC): of each field of `BY_QUARTER` (value, quarter, count) by its name; the `values`
+    of all fields (field: its place in `FIELDS`, value, count); and the `people`.
+
+    Of a field with too many values there is none.
+    """
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    bounds = whole_days((midnight, midnight + timedelta(hours=1)))
+    parts = {field: _by_quarter(snapshot, bounds, field) for field in BY_QUARTER}
+    few = {field: part for field, part in parts.items() if len(part) <= _MOST}
+    return few | {"values": _values(snapshot, bounds), "people": _people(snapshot, bounds)}
+
+
+def _by_quarter(snapshot: Snapshot, bounds: Bounds, field: str) -> pa.Table:
+    events = between(snapshot.table("events", columns_of([field])), bounds)
+    told = events.select(value=text_of(field, events), quarter=bucket(events.occurred_at, QUARTER_HOUR))
+    counted = told.group_by("value", "quarter").agg(count=lambda rows: rows.count())
+    return snapshot.fetch(counted.order_by("value", "quarter").select("value", "quarter", "count"))
+
+
+def _values(snapshot: Snapshot, bounds: Bounds) -> pa.Table:
+    events = between(snapshot.table("events", columns_of(FIELDS)), bounds)
+    told = snapshot.tally(events.select(**{f"c{place}": text_of(field, events) for place, field in enumerate(FIELDS)}))
+    sizes = told.group_by("place").aggregate([("place", "count")])
+    few = sizes.filter(pc.less_equal(sizes["place_count"], _MOST))["place"].combine_chunks()
+    told = told.filter(pc.is_in(told["place"], few)).rename_columns({"place": "field"})
+    return told.set_column(0, "field", told["field"].cast(pa.int32()))
+
+
+def _people(snapshot: Snapshot, bounds: Bounds) -> pa.Table:
+    events = between(snapshot.table("events", ("occurred_at", "person_number", "customer_id")), bounds)
+    nobody = events.customer_id.nullif("").isnull()
+    told = events.group_by(number=events.person_number).agg(anonymous=nobody.sum())
+    rows = snapshot.fetch(told.order_by("number"))
+    anonymous = str(int(pc.sum(rows["anonymous"]).as_py() or 0))
+    numbers = rows["number"].drop_null().cast(pa.int32())
+    return pa.table({"number": numbers}).replace_schema_metadata({"anonymous": anonymous})
