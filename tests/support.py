@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -11,7 +15,8 @@ from uuid import NAMESPACE_URL, uuid5
 import pyarrow as pa
 
 from pipeline.event import PARSED_SCHEMA
-from pipeline.lake import Entry, Lake
+from pipeline.lake import Entry, Lake, day_files
+from pipeline.questions import tallies
 from pipeline.settings import Settings
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
@@ -23,9 +28,22 @@ def make_settings(folder: Path, **overrides: Any) -> Settings:
 
 def make_lake(folder: Path, rows: Sequence[Mapping[str, Any]], **overrides: Any) -> Lake:
     """A lake under `folder` holding `rows` (keys of `PARSED_SCHEMA`; ids, times and line numbers filled in)."""
-    lake = Lake.open(make_settings(folder, **overrides))
+    settings = make_settings(folder, **overrides)
+    if not settings.lake.exists():
+        shutil.copytree(_empty_lake(), settings.lake)
+    lake = Lake.open(settings)
     add_events(lake, rows)
     return lake
+
+
+@cache
+def _empty_lake() -> Path:
+    """One without events, to be copied: to make it takes as long as many a test."""
+    folder = Path(tempfile.mkdtemp(prefix="empty-lake-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    settings = make_settings(folder)
+    Lake.open(settings).close()
+    return settings.lake
 
 
 def add_events(lake: Lake, rows: Sequence[Mapping[str, Any]], key: str = "made.jsonl", now: datetime = NOW) -> Entry:
@@ -36,6 +54,15 @@ def add_events(lake: Lake, rows: Sequence[Mapping[str, Any]], key: str = "made.j
         transaction.insert(table, [entry])
         transaction.finish([entry], now)
     return entry
+
+
+def count_days(lake: Lake, now: datetime = NOW) -> int:
+    """Have every day that is over counted ahead; says how many."""
+    days = 0
+    while (day := day_files.waiting(lake, now)) is not None:
+        assert day_files.keep(lake, day, tallies.count)
+        days += 1
+    return days
 
 
 def _complete(row: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pyarrow.parquet
@@ -138,12 +139,27 @@ def _content(path: Path, name: str) -> object:
     return text
 
 
+@pytest.fixture(scope="module")
+def signed_in_before() -> dict[str, Any]:
+    """The cookies of whoever signed in already: to sign in takes as long as most of these tests."""
+    return {}
+
+
 @pytest.fixture
-def looking(profile: Callable[[], BrowserContext]) -> Callable[[str], tuple[Page, Received]]:
+def looking(
+    profile: Callable[[], BrowserContext], signed_in_before: dict[str, Any]
+) -> Callable[[str], tuple[Page, Received]]:
     def as_(email: str) -> tuple[Page, Received]:
         page = profile().new_page()
         received = Received(page)
-        sign_in(page, email, PLACES["list"])
+        if email in signed_in_before:
+            page.context.add_cookies(signed_in_before[email])
+            page.goto(PLACES["list"])
+            expect(page.locator(ROWS).first).to_be_visible()
+            settle(page)
+        else:
+            sign_in(page, email, PLACES["list"])
+            signed_in_before[email] = page.context.cookies()
         return page, received
 
     return as_
