@@ -39,10 +39,9 @@ class DayFiles:
         try:
             # One thread: so little is read sooner than others are asked to help.
             return pq.ParquetFile(path).read(use_threads=False)
-        except FileNotFoundError:
-            return None
-        except (pa.ArrowException, OSError):
-            self._remove(self._of(name))
+        except (pa.ArrowException, OSError) as error:
+            if getattr(error, "errno", None) is None:  # else the system failed, such as for too many open files
+                self._remove(self._of(name))
             return None
 
     def has(self, name: str) -> bool:

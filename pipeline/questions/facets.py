@@ -17,7 +17,7 @@ from pipeline.questions import tallies
 from pipeline.questions.daily import by_block
 from pipeline.questions.filters import known_field, operators
 from pipeline.questions.matching import matching, text_of
-from pipeline.questions.people import JOINED, linked_numbers
+from pipeline.questions.people import JOINED, customers_containing, linked_numbers
 from pipeline.questions.ranges import Bounds
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.tallies import Seen
@@ -134,6 +134,8 @@ def suggestions(
     kept = [field for field in fields if field in tallies.FIELDS]
     rest = [field for field in fields if field not in tallies.FIELDS]
     found = _suggested(snapshot, view, text, kept, limit) if kept else []
+    if "customer_id" in rest and text and not customers_containing(snapshot, text):
+        rest.remove("customer_id")  # the field of most values, which seldom has what somebody types
     found += _asked(snapshot, view, text, rest, limit) if rest else []
     return sorted(found, key=lambda each: (-each.count, fields.index(each.field), each.value))[:limit]
 

@@ -16,10 +16,11 @@ from uuid import UUID
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from pipeline.event import NUMBER, Op
 from pipeline.questions import addresses
-from pipeline.questions.daily import by_day, day_of, whole_days
+from pipeline.questions.daily import Piece, by_day, day_of, whole_days
 from pipeline.questions.filters import PROPERTIES, Filter, field_type, metadata_key
 from pipeline.questions.functions import among, among_numbers, day_number, id_number, ip_number, json_is_text, json_text
 from pipeline.questions.people import JOINED, of_customers, of_people, whose, with_people
@@ -37,6 +38,7 @@ _NUMBERS: Mapping[str, AbstractSet[str]] = {
     "person": {"person_number"},
     "customer_id": {"person_number"},
 }
+MAPPED = "mapped"  # the part of a day's files with its IPv4-mapped addresses
 LOOKED_UP = frozenset(_NUMBERS)  # one value of which only few of all events have
 _DECIMAL = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
 
@@ -239,18 +241,27 @@ class _Spelt(dict[str, str]):
 
 
 def _mapped(snapshot: Snapshot, within: Bounds) -> Mapping[str, str]:
-    """The IPv4-mapped addresses of these days, all of which hold `ffff`."""
+    """The IPv4-mapped addresses of these days."""
 
     def ask(bounds: Bounds) -> Mapping[date, _Spelt]:
-        events = between(snapshot.table("events", columns_of(["ip"])), bounds)
-        events = events.filter(events.ip.contains(":"), events.ip.lower().contains("ffff"))
-        told = snapshot.fetch(events.select("ip", day=day_number(events.occurred_at)).distinct())
+        told = mapped_addresses(snapshot, bounds)
         spelt: dict[date, _Spelt] = {}
         for number, text in zip(told["day"].to_pylist(), told["ip"].to_pylist(), strict=True):
             spelt.setdefault(day_of(number), _Spelt()).update(addresses.mapped([text]))
         return spelt
 
-    return ChainMap(*by_day(snapshot, whole_days(within), "mapped addresses", ask, _Spelt()))
+    def known(piece: Piece) -> _Spelt | None:
+        told = None if snapshot.masked else snapshot.days.files.read(piece.name, MAPPED)
+        return None if told is None else _Spelt(addresses.mapped(told["ip"].to_pylist()))
+
+    return ChainMap(*by_day(snapshot, whole_days(within), "mapped addresses", ask, _Spelt(), known))
+
+
+def mapped_addresses(snapshot: Snapshot, bounds: Bounds) -> pa.Table:
+    """(ip, day): the addresses of each day that may be IPv4-mapped ones, all of which hold `ffff`."""
+    events = between(snapshot.table("events", columns_of(["ip"])), bounds)
+    events = events.filter(events.ip.contains(":"), events.ip.lower().contains("ffff"))
+    return snapshot.fetch(events.select("ip", day=day_number(events.occurred_at)).distinct())
 
 
 def _number(field: str, events: ir.Table) -> ir.NumericValue:

@@ -41,7 +41,18 @@ def first_links(links: ir.Table) -> ir.Table:
 
 
 def linked_numbers(snapshot: Snapshot) -> Numbers:
-    """By a number of the lake's, the number of the person: of a visitor, the customer they were first linked to."""
+    """By a number of the lake's, the number of the person: of a visitor, the customer they were first linked to. Asked
+    once for all questions about one version of the lake; not to be written to."""
+    whole = snapshot.days.whole(snapshot.version)
+    known = cast(Numbers | None, snapshot.days.recall(whole, "linked numbers"))
+    if known is None:
+        known = _linked_numbers(snapshot)
+        known.flags.writeable = False
+        snapshot.days.keep(whole, "linked numbers", known)
+    return known
+
+
+def _linked_numbers(snapshot: Snapshot) -> Numbers:
     visitors, customers = _first_numbers(snapshot, snapshot.links)
     most = snapshot.fetch(snapshot.people.number.max().name("most").as_table())["most"][0].as_py()
     person: Numbers = np.arange((most or 0) + 1, dtype=np.int32)
@@ -245,6 +256,16 @@ def _people_of_numbers(snapshot: Snapshot, numbers: Collection[int]) -> Numbers:
     people = snapshot.fetch(told.limit(_TOO_MANY + 1))["person_number"].fill_null(_OF_NOBODY)
     found: Numbers = people.to_numpy()
     return found
+
+
+def customers_containing(snapshot: Snapshot, text: str) -> bool:
+    """Whether the id of any customer of the lake may contain `text`, whatever the case. Asked of people, of whom there
+    are far fewer than events."""
+    if snapshot.masked:  # whose ids are hidden otherwise there
+        return True
+    person = snapshot.people.person
+    customers = person.startswith(CUSTOMER) & person.substr(len(CUSTOMER)).lower().contains(ibis.literal(text).lower())
+    return bool(snapshot.fetch(snapshot.people.filter(customers).select("number").limit(1)).num_rows)
 
 
 def _numbered(snapshot: Snapshot, events: ir.Table) -> bool:

@@ -21,7 +21,7 @@ from pipeline.event import Op
 from pipeline.questions.daily import Piece, whole_days
 from pipeline.questions.filters import Filter
 from pipeline.questions.functions import SECOND, bucket
-from pipeline.questions.matching import between, columns_of, grouped, text_of
+from pipeline.questions.matching import MAPPED, between, columns_of, grouped, mapped_addresses, text_of
 from pipeline.questions.ranges import Bounds, microseconds_of
 from pipeline.questions.snapshot import Snapshot
 
@@ -75,9 +75,9 @@ def values(snapshot: Snapshot, filters: Sequence[Filter], fields: Sequence[str],
     table = snapshot.days.files.read(piece.name, "values")
     if table is None:
         return None
-    numbers = pa.array([FIELDS.index(field) for field in fields], pa.int32())
-    table = table.filter(pc.is_in(table["field"], numbers))
-    places = pc.index_in(table["field"], numbers)
+    names = pa.array(fields, pa.string())
+    table = table.filter(pc.is_in(table["field"], names))
+    places = pc.index_in(table["field"], names)
     if pc.count_distinct(places).as_py() < len(fields):
         return None
     return pa.table({"place": places, "value": table["value"], "count": table["count"]})
@@ -85,9 +85,8 @@ def values(snapshot: Snapshot, filters: Sequence[Filter], fields: Sequence[str],
 
 def joined(parts: Iterable[pa.Table]) -> pa.Table:
     """Counts of several stretches of time, together."""
-    summed = (
-        pa.concat_tables(parts, promote_options="default").group_by(["place", "value"]).aggregate([("count", "sum")])
-    )
+    together = pa.concat_tables(parts, promote_options="default")
+    summed = together.group_by(["place", "value"]).aggregate([("count", "sum")])
     return summed.rename_columns({"count_sum": "count"}).select(["place", "value", "count"])
 
 
@@ -143,14 +142,15 @@ def _kept(snapshot: Snapshot, piece: Piece, field: str) -> pa.Table | None:
 
 def count(snapshot: Snapshot, day: date) -> Mapping[str, pa.Table]:
     """All that is kept of a day (UTC): of each field of `BY_QUARTER` (value, quarter, count) by its name; the `values`
-    of all fields (field: its place in `FIELDS`, value, count); and the `people`.
+    of all fields (field, value, count); the `people`; and the addresses that are `mapped` ones.
 
     Of a field with too many values there is none.
     """
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     bounds = whole_days((midnight, midnight + timedelta(hours=1)))
     parts = {field: _by_quarter(snapshot, bounds, field) for field in BY_QUARTER}
-    few = {field: part for field, part in parts.items() if len(part) <= _MOST}
+    parts[MAPPED] = mapped_addresses(snapshot, bounds).select(["ip"])
+    few = {name: part for name, part in parts.items() if len(part) <= _MOST}
     return few | {"values": _values(snapshot, bounds), "people": _people(snapshot, bounds)}
 
 
@@ -166,8 +166,8 @@ def _values(snapshot: Snapshot, bounds: Bounds) -> pa.Table:
     told = snapshot.tally(events.select(**{f"c{place}": text_of(field, events) for place, field in enumerate(FIELDS)}))
     sizes = told.group_by("place").aggregate([("place", "count")])
     few = sizes.filter(pc.less_equal(sizes["place_count"], _MOST))["place"].combine_chunks()
-    told = told.filter(pc.is_in(told["place"], few)).rename_columns({"place": "field"})
-    return told.set_column(0, "field", told["field"].cast(pa.int32()))
+    told = told.filter(pc.is_in(told["place"], few))
+    return told.set_column(0, "field", pa.array(FIELDS).take(told["place"].combine_chunks()))
 
 
 def _people(snapshot: Snapshot, bounds: Bounds) -> pa.Table:

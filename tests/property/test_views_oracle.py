@@ -90,6 +90,16 @@ def test_facets_and_people_are_the_same_events(case: Case, view: View, field: st
     assert all(facets.total == len(expected) for facets in glance.facets.values())
 
 
+@settings(RUNS, max_examples=15)
+@given(view=nasty.views(), text=st.sampled_from([*filter(None, nasty.TEXTS), "", "c", "C1", "page", "nobody's"]))
+def test_suggestions_are_what_all_events_say(case: Case, view: View, text: str) -> None:
+    """Those of kept counts, and of people, are those of every event asked for every field."""
+    for limit in (3, 1_000):
+        asked = facets._asked(case.snapshot, view, text, facets.SUGGESTED_FIELDS, limit)
+        asked.sort(key=lambda each: (-each.count, facets.SUGGESTED_FIELDS.index(each.field), each.value))
+        assert facets.suggestions(case.snapshot, view, text, limit=limit) == asked[:limit]
+
+
 @settings(RUNS, max_examples=6)
 @given(view=nasty.views(), bom=st.booleans())
 def test_a_csv_holds_the_same_events(case: Case, view: View, bom: bool) -> None:

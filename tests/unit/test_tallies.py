@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.commands.run import Scheduler
@@ -106,6 +108,24 @@ def test_what_follows_from_counts_is_what_the_lake_says(both: tuple[Snapshot, Sn
     for filters in FILTERS:
         asked = view(f"{range}&f={filters}", zone)
         assert timeline(both[1], asked).total == activity.count(both[0], asked), filters
+
+
+def test_addresses_of_other_spellings_are_found(lake: Lake) -> None:
+    """Which ones there are is kept, too."""
+    events = [
+        {"message_id": text, "occurred_at": MIDNIGHT - DAY, "ip": text}
+        for text in ("198.51.100.7", "::ffff:198.51.100.7", "::FFFF:c633:6407", "2001:db8::ffff")
+    ]
+    add_events(lake, events, key="addresses")
+    assert count_days(lake) == 3
+    snapshot = lake.snapshot()
+    yesterday = max(name for day, (*_, name) in snapshot.days.of(snapshot.version).items() if day < NOW.date())
+    assert len(snapshot.days.files.read(yesterday, "mapped")) == 3
+    assert activity.count(snapshot, view(f"{PAST}&f=ip is 198.51.100.7")) == 3
+    for path in (lake.folder / "days").glob("*/mapped.parquet"):
+        pq.write_table(pa.table({"ip": pa.array([], pa.string())}), path)
+    snapshot.days.forget()
+    assert activity.count(snapshot, view(f"{PAST}&f=ip is 198.51.100.7")) == 1, "it is read from there"
 
 
 @pytest.mark.parametrize("filters", ["", "event is Registered", "modal is_not meter"])
