@@ -21,7 +21,6 @@ from pipeline.questions.view import View
 
 Part = TypeVar("Part", bound=Sized)
 Ask = Callable[[Bounds], Mapping[date, Part]]
-Known = Callable[["Piece"], Part | None]  # what is known of a piece without asking the lake
 
 _DAY = timedelta(days=1)
 _EPOCH = date(1970, 1, 1)
@@ -44,11 +43,10 @@ class Piece:
     @property
     def is_whole(self) -> bool:
         """Whether it is all of the day."""
-        return self.bounds == whole_days(self.bounds)
+        return self.bounds == whole_day(self.day)
 
 
-def _nothing_known(_: Piece) -> None:
-    return None
+Known = Callable[[Piece], Part | None]  # what is known of a piece without asking the lake
 
 
 def daily(
@@ -57,7 +55,7 @@ def daily(
     question: Hashable,
     ask: Ask[Part],
     nothing: Part,
-    known: Known[Part] = _nothing_known,
+    known: Known[Part],
 ) -> list[Part]:
     """The parts of an answer about `view`, oldest day first; days without events have none.
 
@@ -75,7 +73,7 @@ def by_day(
     question: Hashable,
     ask: Ask[Part],
     nothing: Part,
-    known: Known[Part] = _nothing_known,
+    known: Known[Part],
 ) -> list[Part]:
     """The same of all events within bounds. What is asked is to follow from these events alone."""
     pieces = _pieces(snapshot, bounds, question)
@@ -105,7 +103,7 @@ def by_block(
     question: Hashable,
     ask: Callable[[Bounds], Part],
     join: Callable[[list[Part]], Part],
-    known: Known[Part] = _nothing_known,
+    known: Known[Part],
 ) -> list[Part]:
     """The parts of an answer about `view` that `ask` gives of any bounds: of a few days each, and the newest day alone,
     since a batch seldom changes another. Views of other days share them: blocks begin at the same days for all. `join`
@@ -162,11 +160,13 @@ def day_of(number: int) -> date:
 def whole_days(bounds: Bounds) -> Bounds:
     """All of the days (UTC) that bounds touch."""
     start, end = bounds
-    return _midnight(start.date()), _midnight((end - timedelta(microseconds=1)).date()) + _DAY
+    return whole_day(start.date())[0], whole_day((end - timedelta(microseconds=1)).date())[1]
 
 
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+def whole_day(day: date) -> Bounds:
+    """From one midnight (UTC) to the next."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return midnight, midnight + _DAY
 
 
 def _lasting(view: View) -> bool:
@@ -183,7 +183,8 @@ def _pieces(snapshot: Snapshot, within: Bounds, question: Hashable) -> list[Piec
     start, end = within
     pieces = []
     for day, (mark, events, name) in snapshot.days.of(snapshot.version).items():
-        bounds = max(start, _midnight(day)), min(end, _midnight(day) + _DAY)
+        first, last = whole_day(day)
+        bounds = max(start, first), min(end, last)
         if bounds[0] < bounds[1]:
             pieces.append(Piece(day, bounds, mark, (question, snapshot.hiding, bounds), events, name))
     return pieces

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import cast
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.event import Op
-from pipeline.questions.daily import Piece, whole_days
+from pipeline.questions.daily import Piece, whole_day
 from pipeline.questions.filters import Filter
 from pipeline.questions.functions import SECOND, bucket
 from pipeline.questions.matching import MAPPED, between, columns_of, grouped, mapped_addresses, text_of
@@ -146,8 +146,7 @@ def count(snapshot: Snapshot, day: date) -> Mapping[str, pa.Table]:
 
     Of a field with too many values there is none.
     """
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    bounds = whole_days((midnight, midnight + timedelta(hours=1)))
+    bounds = whole_day(day)
     parts = {field: _by_quarter(snapshot, bounds, field) for field in BY_QUARTER}
     parts[MAPPED] = mapped_addresses(snapshot, bounds).select(["ip"])
     few = {name: part for name, part in parts.items() if len(part) <= _MOST}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -402,3 +403,16 @@ def test_no_extension_comes_by_itself(tmp_path: Path) -> None:
     with lake.engine.cursor() as cursor:
         assert cursor.execute(asked).fetchone() == (False, False)
     lake.close()
+
+
+def test_files_of_events_are_in_small_groups_also_of_an_older_lake(tmp_path: Path) -> None:
+    """What shows some events unpacks all of their group."""
+    with closing(make_lake(tmp_path, [])) as lake:
+        with lake.changing() as cursor:
+            options = "__ducklake_metadata_lake.ducklake_metadata"
+            cursor.execute(f"DELETE FROM {options} WHERE key = 'parquet_row_group_size'")  # noqa: S608
+        maintain.merge(lake)
+        add_events(lake, [{"message_id": f"{number}"} for number in range(31_000)])
+        with lake.engine.cursor() as cursor:
+            [(path,)] = cursor.execute("SELECT data_file FROM ducklake_list_files('lake', 'events')").fetchall()
+    assert pq.ParquetFile(path).metadata.num_row_groups == 2

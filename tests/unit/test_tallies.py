@@ -139,6 +139,7 @@ def test_days_that_are_over_are_not_read_again(lake: Lake, filters: str, unasked
         assert timeline(lake.snapshot(), asked).total == sum(count for _, count in expected[0]) > 0
     else:
         assert answers(lake.snapshot(), asked) == expected
+        assert facets.suggestions(lake.snapshot(), asked, "nobody's") == []
 
 
 def test_a_process_that_starts_finds_them(lake: Lake, unasked: Callable[[], None]) -> None:
