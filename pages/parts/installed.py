@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline import settings as configuration
-from pipeline.lake import Lake
+from pipeline.lake import READING_THREADS, Lake
 from pipeline.settings import Settings
 from pipeline.state import State
 
@@ -33,4 +33,4 @@ def state() -> State:
 def installation() -> Product:
     """Raises `SettingsError`, `LakeError`."""
     settings = configuration.load()
-    return Product(settings, Lake.open(settings), state())
+    return Product(settings, Lake.open(settings, threads=READING_THREADS), state())

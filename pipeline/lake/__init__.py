@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 import duckdb
-import ibis
 
 from pipeline.errors import SnapshotGone
 from pipeline.lake.backup import back_up
 from pipeline.lake.commit import Batch, Transaction
+from pipeline.lake.compiling import builder
 from pipeline.lake.days import Days
 from pipeline.lake.engine import Engine, is_whole, transaction
 from pipeline.lake.ledger import Entry, Identity, unsettled
@@ -22,7 +21,11 @@ from pipeline.lake.schema import is_current, migrate, size_groups
 from pipeline.lake.snapshot import Key, Snapshot
 from pipeline.settings import Settings
 
-__all__ = ["Batch", "Entry", "Key", "Lake", "Snapshot", "Transaction"]
+__all__ = ["READING_THREADS", "Batch", "Entry", "Key", "Lake", "Snapshot", "Transaction"]
+
+# Of a process that answers readers' questions. What a statement with two threads costs beside its work is half of a
+# page's time, with both cores (docs/design.md); questions that read much are asked in shares, at once.
+READING_THREADS = 1
 
 _LATEST = """SELECT snapshot_id, snapshot_time::TIMESTAMPTZ FROM __ducklake_metadata_lake.ducklake_snapshot
              ORDER BY snapshot_id DESC LIMIT 1"""
@@ -47,7 +50,7 @@ class Lake:
         settings.make_data_folder()
         self.folder.mkdir(exist_ok=True)
         self.engine = self._opened(settings.memory_limit_mb, threads)
-        self._builder = _builder()
+        self._builder = builder()
         self._days = Days(self.engine)
 
     def _opened(self, memory_mb: int, threads: int | None) -> Engine:
@@ -117,9 +120,3 @@ class Lake:
 
     def close(self) -> None:
         self.engine.close()
-
-
-@cache
-def _builder() -> ibis.BaseBackend:
-    """What compiles expressions, and never reads: one for all lakes of a process."""
-    return ibis.duckdb.connect()

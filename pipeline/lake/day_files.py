@@ -7,7 +7,7 @@ found. It may be missing, or be removed, at any time: then the lake is asked.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pipeline.lake import Lake, Snapshot
 
 # Belongs to every name: another release may count otherwise, and finds none of these then.
-_VERSION = 1
+_VERSION = 2
+_ROW_GROUP = 16_384
 _LATE = timedelta(hours=1)  # after a day's end, when most of its events have come
 
 
@@ -31,14 +32,21 @@ class DayFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def read(self, name: str, part: str) -> pa.Table | None:
-        """That part of a day; None when it is not there. What cannot be read is removed, to be written anew."""
+    def read(
+        self, name: str, part: str, *, among: Collection[str] | None = None, encoded: Sequence[str] = ()
+    ) -> pa.Table | None:
+        """That part of a day; None when it is not there. What cannot be read is removed, to be written anew.
+
+        With `among`, rows with another `value` may be left out. The columns `encoded` are dictionaries.
+        """
         path = self._of(name) / f"{part}.parquet"
         if not path.exists():
             return None
         try:
+            file = pq.ParquetFile(path, read_dictionary=encoded)
+            groups = [group for group in range(file.num_row_groups) if _may_hold(file.metadata.row_group(group), among)]
             # One thread: so little is read sooner than others are asked to help.
-            return pq.ParquetFile(path).read(use_threads=False)
+            return file.read_row_groups(groups, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             if getattr(error, "errno", None) is None:  # else the system failed, such as for too many open files
                 self._remove(self._of(name))
@@ -54,7 +62,8 @@ class DayFiles:
         self._remove(unfinished)
         unfinished.mkdir(parents=True)
         for part, table in parts.items():
-            pq.write_table(table, unfinished / f"{part}.parquet", **_written(table.schema))
+            written = _written(table.schema)
+            pq.write_table(table, unfinished / f"{part}.parquet", row_group_size=_ROW_GROUP, **written)
         unfinished.rename(self._of(name))
 
     def keep_only(self, names: Collection[str]) -> int:
@@ -77,6 +86,14 @@ class DayFiles:
     @staticmethod
     def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _may_hold(group: pq.RowGroupMetaData, among: Collection[str] | None) -> bool:
+    """Whether a group of rows may hold any of these as its first column, `value`."""
+    told = None if among is None else group.column(0).statistics
+    if among is None or told is None or not told.has_min_max:
+        return True
+    return any(told.min <= value <= told.max for value in among)
 
 
 def _written(schema: pa.Schema) -> dict[str, Any]:

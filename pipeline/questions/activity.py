@@ -98,7 +98,8 @@ def event(snapshot: Snapshot, event_id: str, *, near: datetime | None = None) ->
     near = _when(snapshot, event_id) if near is None else near
     if near is None:
         return None
-    events = between(snapshot.events, (near, near + _MICROSECOND))
+    events = snapshot.table("events", columns_of(["event_id"]), along=STORED_FIELDS)
+    events = between(events, (near, near + _MICROSECOND))
     found = snapshot.fetch(events.filter(of_ids(events, [UUID(event_id)])).limit(1))
     rows = _dicts(found.select([*STORED_FIELDS]))
     if not rows:
@@ -152,7 +153,7 @@ def _rows(snapshot: Snapshot, view: View, where: Stretch, fields: Sequence[str])
     are, so that wide columns are read for these only; people are joined to these only, too."""
     within = where.bounds
     if where.count <= _FEW and JOINED.isdisjoint(fields):
-        events = newest_first(matching(snapshot, view, fields, within=within))
+        events = newest_first(matching(snapshot, view, within=within, along=fields))
         # Which of the columns, and in which order, is left to Arrow: to say it takes Ibis as long as all the rest.
         return _dicts(snapshot.fetch(events.limit(ROWS, offset=where.skip)).select([*fields]))
     keys = newest_first(matching(snapshot, view, within=within).select("occurred_at", "event_id"))

@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 from pipeline.lake.days import Mark, Sized
 from pipeline.questions.people import JOINED
 from pipeline.questions.ranges import Bounds
+from pipeline.questions.shares import at_once, cut
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.view import View
 
@@ -63,7 +64,7 @@ def daily(
     asked apart from the view: of two questions of the same name, one may get the other's parts.
     """
     if not _lasting(view):
-        return [*ask(view.bounds()).values()]
+        return [part for share in at_once(ask, _shares(snapshot, view)) for part in share.values()]
     return by_day(snapshot, view.bounds(), (question, _filters(view)), ask, nothing, known)
 
 
@@ -80,7 +81,7 @@ def by_day(
     parts = {piece: _recalled(snapshot, piece, known) for piece in pieces}
     for run in _runs([parts[piece] is None for piece in pieces]):
         asked = pieces[run]
-        found = ask((asked[0].bounds[0], asked[-1].bounds[1]))
+        found = {day: part for share in at_once(ask, _cut(asked)) for day, part in share.items()}
         for piece in asked:
             part = found.get(piece.day, nothing)
             snapshot.days.keep(piece.mark, piece.question, part)
@@ -112,9 +113,14 @@ def by_block(
     For what cannot be asked of every day in one question as quickly.
     """
     if not _lasting(view):
-        return [ask(view.bounds())]
+        return in_shares(snapshot, view, ask)
     pieces = _pieces(snapshot, view.bounds(), (question, _filters(view)))
-    return [_of_block(snapshot, block, ask, join, known) for block in _blocks(pieces)]
+    return at_once(lambda block: _of_block(snapshot, block, ask, join, known), _blocks(pieces))
+
+
+def in_shares(snapshot: Snapshot, view: View, ask: Callable[[Bounds], Part]) -> list[Part]:
+    """The parts of an answer that is not kept by day."""
+    return at_once(ask, _shares(snapshot, view))
 
 
 def _blocks(pieces: Sequence[Piece]) -> list[list[Piece]]:
@@ -188,6 +194,15 @@ def _pieces(snapshot: Snapshot, within: Bounds, question: Hashable) -> list[Piec
         if bounds[0] < bounds[1]:
             pieces.append(Piece(day, bounds, mark, (question, snapshot.hiding, bounds), events, name))
     return pieces
+
+
+def _shares(snapshot: Snapshot, view: View) -> list[Bounds]:
+    return _cut(_pieces(snapshot, view.bounds(), None))
+
+
+def _cut(pieces: Sequence[Piece]) -> list[Bounds]:
+    """The time of pieces that follow each other, in shares to be asked at once."""
+    return cut([(piece.bounds, piece.events) for piece in pieces])
 
 
 def _runs(missing: Sequence[bool]) -> Iterator[slice]:

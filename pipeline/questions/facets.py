@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import QuestionError
 from pipeline.questions import tallies
-from pipeline.questions.daily import by_block
+from pipeline.questions.daily import by_block, in_shares
 from pipeline.questions.filters import known_field, operators
 from pipeline.questions.matching import matching, text_of
 from pipeline.questions.people import JOINED, customers_containing, linked_numbers
@@ -96,7 +96,7 @@ def _parts(snapshot: Snapshot, view: View, fields: Sequence[str]) -> list[pa.Tab
         return snapshot.tally(events.select(**texts))
 
     if not JOINED.isdisjoint(fields):  # whose an event is may change while its day does not
-        return [ask(view.bounds())]
+        return in_shares(snapshot, view, ask)
     known = partial(tallies.values, snapshot, view.filters, fields)
     return by_block(snapshot, view, ("facets", *fields), ask, tallies.joined, known)
 

@@ -52,5 +52,5 @@ def few(snapshot: Snapshot, view: View) -> pa.Table | None:
 
 
 def _ask(snapshot: Snapshot, view: View) -> pa.Table | None:
-    rows = snapshot.fetch(newest_first(matching(snapshot, view, LIST_FIELDS)).limit(_MOST + 1))
+    rows = snapshot.fetch(newest_first(matching(snapshot, view, along=LIST_FIELDS)).limit(_MOST + 1))
     return rows.select([*LIST_FIELDS]) if len(rows) <= _MOST else None

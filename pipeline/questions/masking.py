@@ -43,19 +43,24 @@ class Masked(Snapshot):
     def hiding(self) -> str:
         return self.secret
 
-    def table(self, name: str, only: Collection[str] | None = None) -> ir.Table:
-        """A table of the lake; its texts are hidden unless known to hold nothing personal."""
-        table = super().table(name, only)
+    def table(self, name: str, only: Collection[str] | None = None, along: Collection[str] = ()) -> ir.Table:
+        """A table of the lake; its texts are hidden unless known to hold nothing personal. Nothing comes along that is
+        not named, and so hidden."""
+        table = super().table(name, None if only is None else {*only, *along})
         hidden = table.select(**{column: self._column(table, column) for column in table.columns})
         if name == "by_number":
             return hidden.mutate(number=ibis.null(hidden.number.type()))
         return hidden
 
     def for_look_ups(
-        self, only: Collection[str], within: Bounds | None = None, people: Collection[int] | None = None
+        self,
+        only: Collection[str],
+        within: Bounds | None = None,
+        people: Collection[int] | None = None,
+        along: Collection[str] = (),
     ) -> ir.Table:
         """Those by time: whom hidden ids stand for, no order of the rows can tell."""
-        return self.table("events", only)
+        return self.table("events", only, along)
 
     def _column(self, table: ir.Table, name: str) -> ir.Value:
         column = table[name]

@@ -29,7 +29,7 @@ from pipeline.questions.refusing import refuse_filters
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.view import View
 
-_POSITIVE: Mapping[Op, Op] = {Op.IS_NOT: Op.IS, Op.NOT_CONTAINS: Op.CONTAINS, Op.NE: Op.EQ, Op.IS_NOT_SET: Op.IS_SET}
+POSITIVE: Mapping[Op, Op] = {Op.IS_NOT: Op.IS, Op.NOT_CONTAINS: Op.CONTAINS, Op.NE: Op.EQ, Op.IS_NOT_SET: Op.IS_SET}
 _COMPARE: Mapping[Op, Any] = {Op.EQ: eq, Op.LT: lt, Op.LE: le, Op.GT: gt, Op.GE: ge}
 # Fields that are looked up by a number of the lake's.
 _NUMBERS: Mapping[str, AbstractSet[str]] = {
@@ -43,17 +43,26 @@ LOOKED_UP = frozenset(_NUMBERS)  # one value of which only few of all events hav
 _DECIMAL = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
 
 
-def matching(snapshot: Snapshot, view: View, fields: Iterable[str] = (), *, within: Bounds | None = None) -> ir.Table:
+def matching(
+    snapshot: Snapshot,
+    view: View,
+    fields: Iterable[str] = (),
+    *,
+    within: Bounds | None = None,
+    along: Iterable[str] = (),
+) -> ir.Table:
     """The events of `view`, with `fields` of them, stored or joined in (`person`, `name`, …), their time and their id.
 
-    No column is there that is not asked for: Ibis takes half as long over few. `within` narrows the range further:
-    questions about a page or a slice read only that stretch of time.
+    No column is there that is not asked for: Ibis takes half as long over few. `along` are stored fields that come with
+    the rows without being named (`Snapshot.table`). `within` narrows the range further: questions about a page or a
+    slice read only that stretch of time.
     """
     bounds = _narrowed(view.bounds(), within)
-    fields = {*fields}
     named = {*fields, *(filter.field for filter in view.filters if not _by_ids(filter))}
-    events = _events(snapshot, view.filters, columns_of({*fields, *(filter.field for filter in view.filters)}), bounds)
-    if not JOINED.isdisjoint(named):
+    is_joined = not JOINED.isdisjoint(named)
+    columns = columns_of({*fields, *(filter.field for filter in view.filters), *(along if is_joined else ())})
+    events = _events(snapshot, view.filters, columns, bounds, columns_of(along) - columns)
+    if is_joined:
         events = with_people(snapshot, between(events, bounds), named)
         return events.filter(condition(snapshot, events, view.filters, bounds)) if view.filters else events
     # All in one step, which Ibis compiles in half the time that it takes for two.
@@ -66,17 +75,19 @@ def looks_up(snapshot: Snapshot, filters: Sequence[Filter]) -> bool:
     return not snapshot.masked and any(filter.op is Op.IS and filter.field in LOOKED_UP for filter in filters)
 
 
-def _events(snapshot: Snapshot, filters: Sequence[Filter], columns: frozenset[str], bounds: Bounds) -> ir.Table:
+def _events(
+    snapshot: Snapshot, filters: Sequence[Filter], columns: frozenset[str], bounds: Bounds, along: frozenset[str]
+) -> ir.Table:
     """The table of events from where those that pass the filters are found soonest."""
     if not looks_up(snapshot, filters):
-        return snapshot.table("events", columns)
+        return snapshot.table("events", columns, along)
     sought = {field: values for field, op, values in grouped(filters) if op is Op.IS and field in LOOKED_UP}
     people = None
     if "event_id" in sought:
         people = whose(snapshot, [id_number(UUID(value)) for value in sought["event_id"]])
     elif "ip" in sought and len(sought) == 1:
         people = whose(snapshot, [ip_number(text) for text in _spellings(snapshot, bounds, sought["ip"])])
-    return snapshot.for_look_ups(columns, bounds, people)
+    return snapshot.for_look_ups(columns, bounds, people, along)
 
 
 def columns_of(fields: Iterable[str]) -> frozenset[str]:
@@ -152,12 +163,12 @@ def grouped(filters: Iterable[Filter]) -> list[tuple[str, Op, list[str]]]:
 
 def _by_ids(filter: Filter) -> bool:
     """Whether a filter on `person` can be asked by the ids that stand for a person, without joining every event."""
-    return filter.field == "person" and _POSITIVE.get(filter.op, filter.op) is Op.IS
+    return filter.field == "person" and POSITIVE.get(filter.op, filter.op) is Op.IS
 
 
 def _condition(asked: _Asked, field: str, op: Op, values: Sequence[str]) -> ir.BooleanValue:
-    positive = _positive(asked, field, _POSITIVE.get(op, op), values)
-    return ~positive.fill_null(False) if op in _POSITIVE else positive
+    positive = _positive(asked, field, POSITIVE.get(op, op), values)
+    return ~positive.fill_null(False) if op in POSITIVE else positive
 
 
 def _positive(asked: _Asked, field: str, op: Op, values: Sequence[str]) -> ir.BooleanValue:

@@ -21,7 +21,7 @@ from pipeline.event import Op
 from pipeline.questions.daily import Piece, whole_day
 from pipeline.questions.filters import Filter
 from pipeline.questions.functions import SECOND, bucket
-from pipeline.questions.matching import MAPPED, between, columns_of, grouped, mapped_addresses, text_of
+from pipeline.questions.matching import MAPPED, POSITIVE, between, columns_of, grouped, mapped_addresses, text_of
 from pipeline.questions.ranges import Bounds, microseconds_of
 from pipeline.questions.snapshot import Snapshot
 
@@ -31,8 +31,11 @@ QUARTER_HOUR = 900 * SECOND
 BY_QUARTER = ("type", "event", "modal", "country", "device", "domain", "browser")
 BY_DAY = ("path", "referrer_domain", "os", "city", "source", "utm_source", "utm_medium", "utm_campaign")
 FIELDS = (*BY_QUARTER, *BY_DAY)
+# Fields of many values that are often filtered by: by quarter hour, too, but read for each filter anew.
+SEARCHED = ("path", "referrer")
 _MOST = 50_000  # counts of a field and a day; of one with more values none are kept
-_EXACT = frozenset({Op.IS, Op.IS_NOT, Op.IS_SET, Op.IS_NOT_SET})  # what needs no engine to tell
+_MOST_SEARCHED = 500_000
+_TOLD = frozenset({Op.IS, Op.IS_NOT, Op.IS_SET, Op.IS_NOT_SET, Op.CONTAINS, Op.NOT_CONTAINS, Op.STARTS_WITH})
 
 Numbers = npt.NDArray[np.int64]
 
@@ -55,13 +58,14 @@ def by_quarter(snapshot: Snapshot, filters: Sequence[Filter], piece: Piece) -> t
     edges = [microseconds_of(edge) for edge in piece.bounds]
     if snapshot.masked or field is None or any(edge % QUARTER_HOUR for edge in edges):
         return None
-    table = _kept(snapshot, piece, field)
+    table = _searched(snapshot, piece, field, filters) if field in SEARCHED else _kept(snapshot, piece, field)
     if table is None:
         return None
+    texts = table["value"].unify_dictionaries().combine_chunks()
     quarters = table["quarter"].to_numpy()
     passing = (quarters >= edges[0] // QUARTER_HOUR) & (quarters < edges[1] // QUARTER_HOUR)
     for _, op, wanted in grouped(filters):
-        passing &= _passes(table["value"], op, wanted)
+        passing &= _passes(snapshot, texts, op, wanted)
     found, place = np.unique(quarters[passing], return_inverse=True)
     counts = np.bincount(place, weights=table["count"].to_numpy()[passing], minlength=len(found)).astype(np.int64)
     return found[::-1].copy(), counts[::-1].copy()
@@ -117,16 +121,38 @@ def events_of(snapshot: Snapshot, name: str) -> int | None:
 def _field_of(filters: Sequence[Filter]) -> str | None:
     """The one field whose counts by quarter hour tell how many events pass."""
     fields = {filter.field for filter in filters} or {BY_QUARTER[0]}
-    known = fields <= set(BY_QUARTER) and all(filter.op in _EXACT for filter in filters)
+    known = fields <= {*BY_QUARTER, *SEARCHED} and all(filter.op in _TOLD for filter in filters)
     return fields.pop() if known and len(fields) == 1 else None
 
 
-def _passes(texts: pa.ChunkedArray, op: Op, wanted: Sequence[str]) -> npt.NDArray[np.bool_]:
+def _passes(snapshot: Snapshot, texts: pa.DictionaryArray, op: Op, wanted: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Whether a text passes, as `pipeline.questions.matching` has it; the empty one is null here."""
-    exists = op in (Op.IS_SET, Op.IS_NOT_SET)
-    there = texts.is_valid() if exists else pc.is_in(texts, pa.array(wanted, pa.string()), skip_nulls=True)
-    passes: npt.NDArray[np.bool_] = there.to_numpy()
-    return ~passes if op in (Op.IS_NOT, Op.IS_NOT_SET) else passes
+    positive = POSITIVE.get(op, op)
+    matches = np.append(_matches(snapshot, texts.dictionary, positive, wanted), False)  # null, at the end, never does
+    passes: npt.NDArray[np.bool_] = matches[texts.indices.fill_null(len(matches) - 1).to_numpy()]
+    return passes if op is positive else ~passes
+
+
+def _matches(snapshot: Snapshot, texts: pa.Array, op: Op, wanted: Sequence[str]) -> npt.NDArray[np.bool_]:
+    if op is Op.IS_SET:
+        return np.ones(len(texts), dtype=bool)
+    if op is Op.IS:
+        is_wanted: npt.NDArray[np.bool_] = pc.is_in(texts, pa.array(wanted, pa.string())).to_numpy(zero_copy_only=False)
+        return is_wanted
+    matches = np.zeros(len(texts), dtype=bool)
+    for each in wanted:
+        if op is Op.STARTS_WITH:
+            matches |= pc.starts_with(texts, each).to_numpy(zero_copy_only=False)
+        else:
+            places = pa.table({"value": texts, "place": pa.array(np.arange(len(texts)))})
+            matches[snapshot.containing(places, each)["place"].to_numpy()] = True
+    return matches
+
+
+def _searched(snapshot: Snapshot, piece: Piece, field: str, filters: Sequence[Filter]) -> pa.Table | None:
+    """Those counts of a field of that day by quarter hour that filters may let pass: they lie by value."""
+    wanted = next((values for _, op, values in grouped(filters) if op is Op.IS), None)
+    return snapshot.days.files.read(piece.name, field, among=wanted, encoded=("value",))
 
 
 def _kept(snapshot: Snapshot, piece: Piece, field: str) -> pa.Table | None:
@@ -134,22 +160,22 @@ def _kept(snapshot: Snapshot, piece: Piece, field: str) -> pa.Table | None:
     question = ("by quarter", field)
     found = snapshot.days.recall(piece.mark, question)
     if found is None:
-        found = snapshot.days.files.read(piece.name, field)
+        found = snapshot.days.files.read(piece.name, field, encoded=("value",))
         if found is not None:
             snapshot.days.keep(piece.mark, question, found)
     return cast(pa.Table | None, found)
 
 
 def count(snapshot: Snapshot, day: date) -> Mapping[str, pa.Table]:
-    """All that is kept of a day (UTC): of each field of `BY_QUARTER` (value, quarter, count) by its name; the `values`
-    of all fields (field, value, count); the `people`; and the addresses that are `mapped` ones.
+    """All that is kept of a day (UTC): of each field of `BY_QUARTER` and `SEARCHED` (value, quarter, count), by value;
+    the `values` of `FIELDS` (field, value, count); the `people`; and the addresses that are `mapped` ones.
 
     Of a field with too many values there is none.
     """
     bounds = whole_day(day)
-    parts = {field: _by_quarter(snapshot, bounds, field) for field in BY_QUARTER}
+    parts = {field: _by_quarter(snapshot, bounds, field) for field in (*BY_QUARTER, *SEARCHED)}
     parts[MAPPED] = mapped_addresses(snapshot, bounds).select(["ip"])
-    few = {name: part for name, part in parts.items() if len(part) <= _MOST}
+    few = {name: part for name, part in parts.items() if len(part) <= (_MOST_SEARCHED if name in SEARCHED else _MOST)}
     return few | {"values": _values(snapshot, bounds), "people": _people(snapshot, bounds)}
 
 

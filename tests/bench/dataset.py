@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipeline.lake import Entry, Lake, by_person, day_files, maintain
+from pipeline.lake import READING_THREADS, Entry, Lake, by_person, day_files, maintain
 from pipeline.lake.schema import CURRENT
 from pipeline.questions import tallies
 from pipeline.settings import Settings
@@ -45,8 +45,8 @@ class DataSet:
     def __str__(self) -> str:
         return f"{self.events:,} events of {self.days} days"
 
-    def opened(self, *, threads: int | None = None) -> Lake:
-        """The lake as the product opens it, with the default settings."""
+    def opened(self, *, threads: int | None = READING_THREADS) -> Lake:
+        """The lake as the dashboard opens it, with the default settings."""
         return Lake.open(Settings(data=self.lake_folder), threads=threads)
 
     def view(self, days: int, *filters: str, until: datetime | None = None) -> str:
