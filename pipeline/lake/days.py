@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
@@ -26,29 +26,23 @@ _BYTES = 64_000_000  # kept at most, for all who read in this process
 _OVERHEAD = 800  # bytes of a part, however little it holds, with its key
 _VERSIONS = 8  # of which the marks are kept
 
+# Asked one by one: as one statement they take the engine twice as long.
+_TABLE = """SELECT table_id FROM __ducklake_metadata_lake.ducklake_table
+    WHERE table_name = 'events' AND end_snapshot IS NULL"""
 # The files of `events` and the rows deleted from them, as one version sees them. A file that was merged from files of
 # several versions is read in part by the older of them: then the version belongs to the mark.
-_MARKS = """
-WITH tables AS (
-    SELECT table_id FROM __ducklake_metadata_lake.ducklake_table WHERE table_name = 'events' AND end_snapshot IS NULL
-), named AS (
-    SELECT data_file_id, make_date(
+_SEEN = """SELECT data_file_id, path, CASE WHEN partial_max > $1 THEN $1::BIGINT END, {events}
+    FROM __ducklake_metadata_lake.{table}
+    WHERE table_id = $2 AND begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)"""
+_FILES = _SEEN.format(table="ducklake_data_file", events="record_count")
+_DELETED = _SEEN.format(table="ducklake_delete_file", events="0")
+_DAYS = """SELECT data_file_id, make_date(
         max(partition_value::INTEGER) FILTER (partition_key_index = 0),
         max(partition_value::INTEGER) FILTER (partition_key_index = 1),
-        max(partition_value::INTEGER) FILTER (partition_key_index = 2)) AS day
-    FROM __ducklake_metadata_lake.ducklake_file_partition_value WHERE table_id IN (FROM tables) GROUP BY data_file_id
-), seen AS (
-    SELECT data_file_id, 'file' AS kind, path, partial_max, record_count
-    FROM __ducklake_metadata_lake.ducklake_data_file
-    WHERE table_id IN (FROM tables) AND begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)
-    UNION ALL
-    SELECT data_file_id, 'deleted', path, partial_max, 0 FROM __ducklake_metadata_lake.ducklake_delete_file
-    WHERE table_id IN (FROM tables) AND begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)
-)
-SELECT day, list((kind, path, CASE WHEN partial_max > $1 THEN $1::BIGINT END) ORDER BY kind, path),
-    sum(record_count)::BIGINT
-FROM seen LEFT JOIN named USING (data_file_id) GROUP BY day
-"""
+        max(partition_value::INTEGER) FILTER (partition_key_index = 2))
+    FROM __ducklake_metadata_lake.ducklake_file_partition_value WHERE table_id = $1 GROUP BY data_file_id"""
+
+_File = tuple[str, str, int | None]  # kind, path, version if it belongs to the mark
 
 
 class Day(NamedTuple):
@@ -75,6 +69,7 @@ class Days:
         self._engine = engine
         self._lock = threading.Lock()
         self._seen: OrderedDict[tuple[int, int], dict[date, Day]] = OrderedDict()
+        self._file_days: dict[int, dict[int, date]] = {}
         self._until: OrderedDict[tuple[int, int], datetime | None] = OrderedDict()
         self._parts: OrderedDict[tuple[Mark, Hashable], Sized] = OrderedDict()
         self._bytes = 0
@@ -93,17 +88,34 @@ class Days:
 
     def _noted(self, key: tuple[int, int], cursor: duckdb.DuckDBPyConnection) -> Mapping[date, Day]:
         opened, version = key
-        rows = cursor.execute(_MARKS, [version]).fetchall()
-        if any(day is None for day, *_ in rows):
-            raise LakeError(
-                "A file of events belongs to no day.", hint="Make the lake again: python -m pipeline rebuild"
-            )
-        found = {day: Day((opened, *files), events, _name(day, files)) for day, files, events in sorted(rows)}
+        files: dict[date, list[_File]] = {}
+        events = Counter[date]()
+        for kind, file, path, partly, count in _seen(cursor, version):
+            day = self._day_of(key, file, cursor)
+            files.setdefault(day, []).append((kind, path, partly))
+            events[day] += count
+        found = {day: _as_day(opened, day, sorted(files[day]), events[day]) for day in sorted(files)}
         with self._lock:
             self._seen[key] = found
             while len(self._seen) > _VERSIONS:
                 self._seen.popitem(last=False)
         return found
+
+    def _day_of(self, key: tuple[int, int], file: int, cursor: duckdb.DuckDBPyConnection) -> date:
+        """Which day a file is of, which never changes."""
+        opened, _ = key
+        with self._lock:
+            known = self._file_days.get(opened, {}).get(file)
+        if known is None:
+            days = dict(cursor.execute(_DAYS, [_events_table(cursor)]).fetchall())
+            known = days.get(file)
+            with self._lock:
+                self._file_days = {opened: days}
+        if known is None:
+            raise LakeError(
+                "A file of events belongs to no day.", hint="Make the lake again: python -m pipeline rebuild"
+            )
+        return known
 
     def by_person_until(self, version: int) -> datetime | None:
         """The midnight up to which events lie by person, too, at `version`; None when none do. Raises `LakeError`."""
@@ -151,9 +163,25 @@ class Days:
         self._bytes -= 0 if part is None else _size(part)
 
 
-def _name(day: date, files: object) -> str:
-    """The same in every process, for DuckLake gives every file a name of its own."""
-    return f"{day}-{hashlib.sha256(repr(files).encode()).hexdigest()[:32]}"
+def _events_table(cursor: duckdb.DuckDBPyConnection) -> int:
+    row = cursor.execute(_TABLE).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _seen(cursor: duckdb.DuckDBPyConnection, version: int) -> Iterator[tuple[str, int, str, int | None, int]]:
+    """Of each file: its kind, the number of the data file, its path, the version if that belongs to the mark, and how
+    many events it holds."""
+    asked = [version, _events_table(cursor)]
+    for kind, statement in (("file", _FILES), ("deleted", _DELETED)):
+        for row in cursor.execute(statement, asked).fetchall():
+            yield (kind, *row)
+
+
+def _as_day(opened: int, day: date, files: Sequence[_File], events: int) -> Day:
+    """Its name is the same in every process, for DuckLake gives every file a name of its own."""
+    name = f"{day}-{hashlib.sha256(repr([*files]).encode()).hexdigest()[:32]}"
+    return Day((opened, *files), events, name)
 
 
 def _size(part: Sized) -> int:

@@ -8,6 +8,7 @@ memory stays flat, whatever the size.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,9 +21,8 @@ from pipeline.questions.activity import STORED_FIELDS
 from pipeline.questions.cells import csv_header, csv_lines, local_text, utc_text
 from pipeline.questions.matching import matching, newest_first
 from pipeline.questions.people import JOINED, Everybody, everybody, some
-from pipeline.questions.ranges import Bounds
 from pipeline.questions.snapshot import Snapshot
-from pipeline.questions.timeline import slices, timeline
+from pipeline.questions.timeline import Stretch, slices, timeline
 from pipeline.questions.view import View
 
 Progress = Callable[[int, int], None]  # (rows written, rows in all)
@@ -33,9 +33,9 @@ SCHEMA = pa.schema(
     [pa.field(name, EVENT_SCHEMA.field(name).type if FIELD[name].stored else pa.string()) for name in EXPORTED]
 )
 _READ = (*STORED_FIELDS, "person_number")
-_SLICE = 35_000  # events sorted at once
+_SLICE = 30_000  # events sorted at once; those of two slices are in memory
 _FIRST_SLICE = 5_000  # … at first, so that the download begins at once
-_BATCH = 1_000  # events in memory at once, as Arrow and as text
+_BATCH = 5_000  # events in memory at once as text
 _ROW_GROUP = 20_000  # events in a row group of a Parquet file
 BOM = b"\xef\xbb\xbf"
 
@@ -54,29 +54,44 @@ def batches(snapshot: Snapshot, view: View, progress: Progress | None = None) ->
     counted = timeline(snapshot, view)
     done, total = 0, counted.total
     known: Everybody | None = None
-    for number, part in enumerate(slices(snapshot, view, counted, _SLICE, _FIRST_SLICE)):
+    for number, events in enumerate(_read(snapshot, view, slices(snapshot, view, counted, _SLICE, _FIRST_SLICE))):
         if number == 1:  # all people take longer to read than the first slice and those in it
             known = everybody(snapshot)
-        events = newest_first(matching(snapshot, view, _READ, within=part.bounds))
-        in_it = known or some(snapshot, _numbers(snapshot, view, part.bounds))
-        for batch in snapshot.stream(events.select(*_READ), _BATCH):
-            yield _described(batch, in_it).cast(SCHEMA)
+        in_it = known or some(snapshot, events["person_number"].unique())
+        for batch in events.to_batches(_BATCH):
+            yield _described(batch, in_it)
             done += len(batch)
             if progress is not None:
                 progress(done, total)
 
 
-def _numbers(snapshot: Snapshot, view: View, within: Bounds) -> pa.Array:
-    """The numbers of the people of a slice."""
-    events = matching(snapshot, view, ("person_number",), within=within)
-    return snapshot.fetch(events.select("person_number").distinct())["person_number"].combine_chunks()
+def _read(snapshot: Snapshot, view: View, parts: Iterator[Stretch]) -> Iterator[pa.Table]:
+    """The events (`_READ`) of each part, newest first: the next part's are read while one's are written."""
+
+    def read() -> pa.Table | None:
+        part = next(parts, None)
+        if part is None:
+            return None
+        events = newest_first(matching(snapshot, view, within=part.bounds, along=_READ))
+        return snapshot.fetch(events).select([*_READ])
+
+    with ThreadPoolExecutor(1, "export") as thread:
+        coming = thread.submit(read)
+        while (events := coming.result()) is not None:
+            coming = thread.submit(read)
+            yield events
 
 
 def _described(batch: pa.RecordBatch, known: Everybody) -> pa.RecordBatch:
-    """A batch of `_READ` with every field."""
+    """A batch of `_READ` with every field, as `SCHEMA` has them."""
     numbers = batch.column("person_number")
     columns = (known.of(numbers, name) if name in JOINED else batch.column(name) for name in EXPORTED)
-    return pa.RecordBatch.from_arrays([*columns], names=[*EXPORTED])
+    # To cast a column to what it is already takes as long as to write it.
+    cast = [
+        column if column.type == field.type else column.cast(field.type)
+        for column, field in zip(columns, SCHEMA, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(cast, schema=SCHEMA)
 
 
 def csv(snapshot: Snapshot, view: View, *, bom: bool = False, progress: Progress | None = None) -> Iterator[bytes]:
