@@ -5,10 +5,13 @@ For who asks on somebody's behalf there is `pages.parts.serving`, which looks at
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline import settings as configuration
+from pipeline.errors import ActivityError
 from pipeline.lake import READING_THREADS, Lake
 from pipeline.settings import Settings
 from pipeline.state import State
@@ -29,8 +32,29 @@ def state() -> State:
     return State(configuration.load().data)
 
 
-@lru_cache(maxsize=1)
+_opening = threading.Lock()
+
+
 def installation() -> Product:
     """Raises `SettingsError`, `LakeError`."""
+    with _opening:  # one who comes while it is being opened waits for that
+        return opened()
+
+
+def open_ahead() -> None:
+    """Begin to open it, while the first reader's browser is still fetching what draws the page. What goes wrong is for
+    that reader to be told."""
+
+    def go() -> None:
+        with suppress(ActivityError):
+            found = installation()
+            found.lake.snapshot()
+
+    threading.Thread(target=go, name="open ahead", daemon=True).start()
+
+
+@lru_cache(maxsize=1)
+def opened() -> Product:
+    """The same, for who holds that nobody else opens it."""
     settings = configuration.load()
     return Product(settings, Lake.open(settings, threads=READING_THREADS), state())

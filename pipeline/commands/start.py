@@ -15,13 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.demo import keys, remove
 from pipeline.demo.plan import Plan
 from pipeline.errors import ActivityError
-from pipeline.lake import Lake
-from pipeline.questions import ledger
 from pipeline.settings import Settings
-from pipeline.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = (sys.executable, "-m", "pipeline")
@@ -45,20 +41,20 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     _check_port(port)
     settings.make_data_folder()
     configured = bool(settings.sources or settings.landing)
-    if configured and _only_demo(settings) and (removed := remove.remove(settings.data)):
-        print("Your own sources are configured: the demo has been removed.", flush=True)
-        if removed.kept_lines and settings.landing:  # the pipeline no longer looks there
-            where = settings.landing_folder
-            print(f"Your own events of before are in {where}: python -m pipeline load {where}", flush=True)
+    if configured:
+        _take_demo_away(settings)
     if not args.no_demo and not configured and not _has_data(settings):
         print("There is no data yet: making 30 days of a news site that never was.", flush=True)
         if subprocess.run([*PIPELINE, "demo"], env=_environment()).returncode:
             return 1
-    parts = {"scheduler": [*PIPELINE, "run"]}
-    parts["dashboard"] = [
-        *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
-        *("--server.address", HOST, "--server.port", str(port), "--server.headless", "true"),
-    ]
+    # The dashboard first, and alone until it answers: on two cores each part that starts beside it takes its time.
+    parts = {
+        "dashboard": [
+            *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
+            *("--server.address", HOST, "--server.port", str(port), "--server.headless", "true"),
+        ],
+        "scheduler": [*PIPELINE, "run"],
+    }
     with_demo = Plan.read(settings.data) is not None
     if with_demo and not args.no_demo and not configured:
         parts["live demo"] = [*PIPELINE, "demo", "--live", "--quiet", "--to", f"http://{HOST}:{port}"]
@@ -80,6 +76,9 @@ def _welcome(settings: Settings, port: int, with_demo: bool) -> str:
 
 def _own_events(settings: Settings) -> str:
     """`1,204 events` that came in with keys other than the demo's; empty without any."""
+    from pipeline.demo import keys
+    from pipeline.state import State  # once the dashboard is up: to import it takes a third of a second
+
     own = [key for key in State(settings.data).keys.all(revoked=True) if key.source not in keys.SOURCES]
     count = sum(key.events for key in own)
     return f"{count:,} {'event' if count == 1 else 'events'}" if count else ""
@@ -93,7 +92,7 @@ def _supervise(parts: dict[str, list[str]], port: int, welcome: str) -> int:
     try:
         for name, command in parts.items():
             running[name] = _spawn(command)
-            if name == "dashboard":  # the live demo sends to it
+            if name == "dashboard":
                 _wait_until_served(running[name], port)
         print(welcome, flush=True)
         while running["dashboard"].poll() is None:
@@ -163,10 +162,24 @@ def _has_data(settings: Settings) -> bool:
     return any(path.is_file() for path in settings.landing_folder.rglob("*")) or any(settings.lake.rglob("*.parquet"))
 
 
-def _only_demo(settings: Settings) -> bool:
-    """Whether there is a demo, and the lake holds nothing else. Raises `ActivityError` when it holds both."""
+def _take_demo_away(settings: Settings) -> None:
+    """Remove the demo from where one's own sources are configured. Raises `ActivityError` as `_only_demo` does."""
     if Plan.read(settings.data) is None or not _has_data(settings):
-        return False
+        return
+    from pipeline.demo import remove
+
+    if _only_demo(settings) and (removed := remove.remove(settings.data)):
+        print("Your own sources are configured: the demo has been removed.", flush=True)
+        if removed.kept_lines and settings.landing:  # the pipeline no longer looks there
+            where = settings.landing_folder
+            print(f"Your own events of before are in {where}: python -m pipeline load {where}", flush=True)
+
+
+def _only_demo(settings: Settings) -> bool:
+    """Whether a lake that holds a demo holds nothing else. Raises `ActivityError` when it does."""
+    from pipeline.lake import Lake  # of no other start: to import it takes the better part of a second
+    from pipeline.questions import ledger
+
     lake = Lake.open(settings)
     snapshot = lake.snapshot()
     others = ledger.sources(snapshot) - {f"file://{settings.landing_folder.as_posix()}"}

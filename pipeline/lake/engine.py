@@ -46,7 +46,7 @@ class Engine:
             # The allocator gives freed memory back soon: it held 200 MB more while an export streamed. Sooner still (1
             # MB) it gives and takes all the while, and a page took a third longer.
             "allocator_flush_threshold": "16MB",
-            "allocator_bulk_deallocation_flush_threshold": "16MB",
+            "allocator_bulk_deallocation_flush_threshold": "4MB",
             "temp_directory": str(folder / "tmp"),
             # The system keeps files that are read in memory already; what DuckDB kept of them besides grew by a quarter
             # of a megabyte a batch, and answers over six million events came at the same speed without it.

@@ -115,7 +115,8 @@ def by_block(
     if not _lasting(view):
         return in_shares(snapshot, view, ask)
     pieces = _pieces(snapshot, view.bounds(), (question, _filters(view)))
-    return at_once(lambda block: _of_block(snapshot, block, ask, join, known), _blocks(pieces))
+    # The newest first: of the others most is known, and found out while that is asked.
+    return at_once(lambda block: _of_block(snapshot, block, ask, join, known), _blocks(pieces)[::-1])
 
 
 def in_shares(snapshot: Snapshot, view: View, ask: Callable[[Bounds], Part]) -> list[Part]:

@@ -33,9 +33,9 @@ SCHEMA = pa.schema(
     [pa.field(name, EVENT_SCHEMA.field(name).type if FIELD[name].stored else pa.string()) for name in EXPORTED]
 )
 _READ = (*STORED_FIELDS, "person_number")
-_SLICE = 30_000  # events sorted at once; those of two slices are in memory
+_SLICE = 20_000  # events sorted at once; those of two slices are in memory
 _FIRST_SLICE = 5_000  # … at first, so that the download begins at once
-_BATCH = 5_000  # events in memory at once as text
+_BATCH = 2_500  # events in memory at once as text
 _ROW_GROUP = 20_000  # events in a row group of a Parquet file
 BOM = b"\xef\xbb\xbf"
 

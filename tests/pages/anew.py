@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts.installed import installation, state
+from pages.parts.installed import opened, state
 
 
 def forget_installation() -> None:
     """Close what is open; whatever is asked next opens the data folder that is set then."""
-    if installation.cache_info().currsize:
-        installation().lake.close()
-    installation.cache_clear()
+    if opened.cache_info().currsize:
+        opened().lake.close()
+    opened.cache_clear()
     state.cache_clear()
     st.cache_data.clear()

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts.installed import installation
+from pages.parts.installed import opened
 from tests.pages.anew import forget_installation
 from tests.pages.sample import make_sample
 
@@ -88,7 +88,7 @@ def _opener(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         return Page(test)
 
     yield run
-    if installation.cache_info().currsize:
+    if opened.cache_info().currsize:
         forget_installation()
 
 

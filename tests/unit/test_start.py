@@ -76,7 +76,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., di
 
 def test_own_events_do_not_take_the_demo_away(started: Callable[..., dict[str, list[str]]], tmp_path: Path) -> None:
     parts = started()
-    assert list(parts) == ["scheduler", "dashboard", "live demo"]
+    assert list(parts) == ["dashboard", "scheduler", "live demo"]
     port = parts["dashboard"][parts["dashboard"].index("--server.port") + 1]
     assert parts["live demo"][-2:] == ["--to", f"http://127.0.0.1:{port}"]
     assert Plan.read(tmp_path) is not None
@@ -87,7 +87,7 @@ def test_a_place_of_ones_own_takes_the_demo_away_and_nothing_else(
     started: Callable[..., dict[str, list[str]]], tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str
 ) -> None:
     parts = started(**{setting: "s3://my-bucket/events"})
-    assert list(parts) == ["scheduler", "dashboard"]
+    assert list(parts) == ["dashboard", "scheduler"]
     said = capsys.readouterr().out
     assert "the demo has been removed" in said
     assert (f"python -m pipeline load {tmp_path / 'landing'}" in said) == (setting == "landing")
