@@ -47,8 +47,7 @@ def open_ahead() -> None:
 
     def go() -> None:
         with suppress(ActivityError):
-            found = installation()
-            found.lake.snapshot()
+            installation().lake.snapshot()
 
     threading.Thread(target=go, name="open ahead", daemon=True).start()
 

@@ -20,15 +20,14 @@ from pipeline.errors import LakeError
 from pipeline.lake import by_person
 from pipeline.lake.day_files import DayFiles
 from pipeline.lake.engine import Engine
+from pipeline.lake.schema import TABLE_ID
 
 Mark = Hashable
 _BYTES = 64_000_000  # kept at most, for all who read in this process
 _OVERHEAD = 800  # bytes of a part, however little it holds, with its key
 _VERSIONS = 8  # of which the marks are kept
 
-# Asked one by one: as one statement they take the engine twice as long.
-_TABLE = """SELECT table_id FROM __ducklake_metadata_lake.ducklake_table
-    WHERE table_name = 'events' AND end_snapshot IS NULL"""
+# Asked one by one, since as one statement they take the engine twice as long. Fixed names alone stand in their texts.
 # The files of `events` and the rows deleted from them, as one version sees them. A file that was merged from files of
 # several versions is read in part by the older of them: then the version belongs to the mark.
 _SEEN = """SELECT data_file_id, path, CASE WHEN partial_max > $1 THEN $1::BIGINT END, {events}
@@ -164,7 +163,7 @@ class Days:
 
 
 def _events_table(cursor: duckdb.DuckDBPyConnection) -> int:
-    row = cursor.execute(_TABLE).fetchone()
+    row = cursor.execute(TABLE_ID, ["events"]).fetchone()
     assert row is not None
     return int(row[0])
 

@@ -186,9 +186,9 @@ def _keep_by_person(con: duckdb.DuckDBPyConnection) -> None:
 
 
 # Asked of DuckLake's own catalog: `duckdb_tables` and `duckdb_columns` load every table first, in twenty times as long.
-_TABLE = "SELECT table_id FROM __ducklake_metadata_lake.ducklake_table WHERE table_name = $1 AND end_snapshot IS NULL"
+TABLE_ID = "SELECT table_id FROM __ducklake_metadata_lake.ducklake_table WHERE table_name = $1 AND end_snapshot IS NULL"
 _COLUMNS = f"""SELECT column_name FROM __ducklake_metadata_lake.ducklake_column
-    WHERE table_id IN ({_TABLE}) AND end_snapshot IS NULL"""  # noqa: S608 (fixed text)
+    WHERE table_id IN ({TABLE_ID}) AND end_snapshot IS NULL"""  # noqa: S608 (fixed text)
 
 # From version 1 on: the first makes version 2.
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
@@ -204,7 +204,7 @@ CURRENT = 1 + len(MIGRATIONS)
 # is quicker by; but whatever shows some events unpacks a group, and takes twice as long (docs/design.md).
 _GROUP = 30_720
 _GROUP_IS = f"""SELECT value FROM __ducklake_metadata_lake.ducklake_metadata
-    WHERE key = 'parquet_row_group_size' AND scope = 'table' AND scope_id IN ({_TABLE})"""  # noqa: S608 (fixed text)
+    WHERE key = 'parquet_row_group_size' AND scope = 'table' AND scope_id IN ({TABLE_ID})"""  # noqa: S608 (fixed text)
 
 
 def size_groups(con: duckdb.DuckDBPyConnection) -> None:
@@ -244,7 +244,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _version(con: duckdb.DuckDBPyConnection) -> int:
-    if con.execute(_TABLE, ["migrations"]).fetchone() is None:
+    if con.execute(TABLE_ID, ["migrations"]).fetchone() is None:
         return 0
     row = con.execute("SELECT max(version) FROM lake.migrations").fetchone()
     return int(row[0]) if row and row[0] is not None else 0

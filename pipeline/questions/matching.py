@@ -58,6 +58,7 @@ def matching(
     slice read only that stretch of time.
     """
     bounds = _narrowed(view.bounds(), within)
+    fields, along = {*fields}, {*along}
     named = {*fields, *(filter.field for filter in view.filters if not _by_ids(filter))}
     is_joined = not JOINED.isdisjoint(named)
     columns = columns_of({*fields, *(filter.field for filter in view.filters), *(along if is_joined else ())})

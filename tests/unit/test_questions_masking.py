@@ -285,6 +285,17 @@ def test_a_masked_lake_has_no_numbers_to_try_addresses_by(tmp_path: Path) -> Non
     made.close()
 
 
+def test_what_comes_along_is_hidden_too(lake: Lake) -> None:
+    tables = [
+        snapshot.table("events", ["event_id"], along=["customer_id", "ip"])
+        for snapshot in (lake.snapshot(), masked(lake.snapshot(), b"secret"))
+    ]
+    plain, hidden = (lake.snapshot().fetch(table) for table in tables)
+    told, covered = ({*table["ip"].drop_null().to_pylist()} for table in (plain, hidden))
+    assert told
+    assert covered.isdisjoint(told)
+
+
 def test_a_masked_table_has_the_same_columns(lake: Lake) -> None:
     plain = lake.snapshot()
     hidden = masked(plain, b"secret")
