@@ -192,8 +192,8 @@ class Scheduler:
     def _expire_in_time(self, now: datetime) -> None:
         if self._expired_at is None or not _lately(self._expired_at, now, EXPIRE_EVERY):
             # Asked anew: a clock that jumped during the poll must not be noted as one that told of the last time.
-            self._expired_at = _now()
-            self._expire(self._expired_at)
+            before, self._expired_at = self._expired_at, _now()
+            self._expire(self._expired_at, before)
 
     def _retain_daily(self, now: datetime) -> None:
         # A clock that was a year ahead and is right again must not put retention off for a year.
@@ -203,14 +203,20 @@ class Scheduler:
             self._retain(now)
             self._retained_at = now
 
-    def _expire(self, now: datetime) -> None:
+    def _expire(self, now: datetime, before: datetime | None) -> None:
         """Let go of old snapshots, unless the clock that tells their age has jumped since the last time: then a turn
-        is waited, as readers may be at work on what only seems old."""
+        is waited, as readers may be at work on what only seems old.
+
+        `before` is this process's last time. The run noted of it began a moment later, perhaps by another clock.
+        """
         hours = self._settings.expire_hours
         last = next(iter(self.state.upkeep.last(1, "expire")), None)
+        times = [at for at in (before, last.started_at if last else None) if at is not None]
+        usual = max(timedelta(hours=hours), 2 * EXPIRE_EVERY)
+        moved = next((at for at in times if not _lately(at, now, usual)), None)
         with self.state.upkeep.running("expire", _now) as said:
-            if last is not None and not _lately(last.started_at, now, max(timedelta(hours=hours), 2 * EXPIRE_EVERY)):
-                said(f"put off: the clock has moved from {last.started_at:%Y-%m-%d %H:%M} since the last time")
+            if moved is not None:
+                said(f"put off: the clock has moved from {moved:%Y-%m-%d %H:%M} since the last time")
                 return
             maintain.expire(self._lake, now, hours)
             said(f"snapshots older than {hours} h removed")

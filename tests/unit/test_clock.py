@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,19 @@ def test_a_clock_that_jumps_during_a_poll_is_seen_too(scheduler: Scheduler, monk
         monkeypatch.setattr("pipeline.commands.run._now", lambda is_now=is_now: is_now)
         scheduler.poll(asked, lambda: False)
     assert removed == [NOW]
+
+
+def test_a_clock_that_jumps_while_an_expiry_is_noted_is_seen_too(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The expiry was by the old time, and its run has the new one as its beginning."""
+    removed: list[datetime] = []
+    monkeypatch.setattr(maintain, "expire", lambda lake, now, hours: removed.append(now))
+    for first, later in ((NOW, NOW), (NOW + HOUR, NOW + 2 * DAY), (NOW + 2 * DAY + MINUTE,) * 2):
+        times = chain([first], repeat(later))
+        monkeypatch.setattr("pipeline.commands.run._now", lambda times=times: next(times))
+        scheduler._expire_in_time(first)
+    assert removed == [NOW, NOW + HOUR]
 
 
 @pytest.mark.parametrize("jump", [YEAR, DAY])
