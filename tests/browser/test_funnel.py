@@ -45,11 +45,14 @@ def _bar(page: Page, trace: int, step: int, steps: int = 3) -> Locator:
 
 
 def _click(page: Page, bar: Locator) -> None:
-    """Where the bar is: the chart takes clicks on a layer above its bars."""
+    """Where the bar is: the chart takes clicks on a layer above its bars. Not before it says whose bar it is, as a reader
+    would not: a chart that was painted a moment ago may not listen yet."""
     bar.scroll_into_view_if_needed()
     box = bar.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(".hoverlayer .hovertext")).to_be_visible()
+    settle(page)
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
