@@ -47,6 +47,7 @@ else:
     from pages.parts.access.wanted import Wanted
     from pages.parts.headers import SecurityHeaders
     from pages.parts.health import files
+    from pages.parts.idle import memory_given_back
     from pages.parts.installed import open_ahead
     from pages.parts.limits import Limits
     from pages.parts.notice import explain
@@ -62,7 +63,7 @@ else:
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
-        async with prepare.jobs_kept(), beside.running():
+        async with prepare.jobs_kept(), beside.running(), memory_given_back():
             open_ahead()
             yield
 

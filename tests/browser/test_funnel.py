@@ -45,8 +45,8 @@ def _bar(page: Page, trace: int, step: int, steps: int = 3) -> Locator:
 
 
 def _click(page: Page, bar: Locator) -> None:
-    """Where the bar is: the chart takes clicks on a layer above its bars. Not before it says how many it stands for, as no
-    reader would: a chart that was painted a moment ago may not listen yet."""
+    """Where the bar is: the chart takes clicks on a layer above its bars. Not before it says what it is of, as a
+    reader would not: a chart that was painted a moment ago may not listen yet."""
     bar.scroll_into_view_if_needed()
     box = bar.bounding_box()
     assert box is not None
