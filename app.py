@@ -30,6 +30,7 @@ if __name__ == "__main__":
     page.run()
 else:
     import logging
+    import os
     from collections.abc import AsyncIterator
     from contextlib import asynccontextmanager
 
@@ -38,6 +39,9 @@ else:
     from starlette.staticfiles import StaticFiles
     from streamlit.runtime.pages_manager import PagesManager
 
+    # Arrow's allocator would keep 2 MB for each small piece that stays; it reads this as pyarrow is first imported, by
+    # what is imported below.
+    os.environ.setdefault("MIMALLOC_ALLOW_THP", "0")
     # Streamlit warns of each cache that is declared before it runs, as all here are.
     logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(
         lambda record: not record.getMessage().startswith("No runtime found")

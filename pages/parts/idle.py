@@ -1,8 +1,8 @@
 """Gives memory back to the system once the dashboard has nothing to do.
 
-What a question takes and frees again, the allocators keep for the next one: over twenty million events 58 of 402 MB
-after three readers came and left. To give it back costs some milliseconds, and the next question has to ask for it
-anew, so it waits for a pause.
+What a question takes and frees again, the allocators keep for the next one: over twenty million events some 15 to 60
+of 400 MB. To give it back costs some milliseconds, and the next question has to ask for it anew, so it waits for a
+pause.
 """
 
 from __future__ import annotations

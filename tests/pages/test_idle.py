@@ -27,6 +27,23 @@ give_back()
 print(before - resident())
 """
 
+# What is set as pyarrow is first looked for.
+_SET = """
+import os, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pyarrow":
+            print(os.environ.get("MIMALLOC_ALLOW_THP"))
+            sys.meta_path.remove(self)
+sys.meta_path.insert(0, Finder())
+import app
+"""
+
+
+def test_arrow_takes_no_huge_pages_for_small_pieces() -> None:
+    said = subprocess.run([sys.executable, "-c", _SET], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["0"]
+
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc has a way to give memory back")
 def test_what_was_freed_goes_back_to_the_system() -> None:
