@@ -52,7 +52,7 @@ else:
     from pages.parts.headers import SecurityHeaders
     from pages.parts.health import files
     from pages.parts.idle import memory_given_back
-    from pages.parts.installed import open_ahead
+    from pages.parts.installed import catalog_held, open_ahead
     from pages.parts.limits import Limits
     from pages.parts.notice import explain
     from pages.parts.unexpected import quieten
@@ -68,8 +68,9 @@ else:
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
         async with prepare.jobs_kept(), beside.running(), memory_given_back():
-            open_ahead()
-            yield
+            with catalog_held():
+                open_ahead()
+                yield
 
     app = st.App(
         __file__,

@@ -6,13 +6,16 @@ For who asks on somebody's behalf there is `pages.parts.serving`, which looks at
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline import settings as configuration
 from pipeline.errors import ActivityError
 from pipeline.lake import READING_THREADS, Lake
+from pipeline.lake.engine import CATALOG
+from pipeline.lake.sqlite_apart import held
 from pipeline.settings import Settings
 from pipeline.state import State
 
@@ -52,8 +55,20 @@ def open_ahead() -> None:
     threading.Thread(target=go, name="open ahead", daemon=True).start()
 
 
+@contextmanager
+def catalog_held() -> Iterator[None]:
+    """While it is open, no question has to wait for another one that opens or closes the lake's catalog. Without
+    settings that can be read, there is none to hold."""
+    try:
+        lake = configuration.load().lake
+    except ActivityError:
+        lake = None
+    with nullcontext() if lake is None else held(lake / CATALOG):
+        yield
+
+
 @lru_cache(maxsize=1)
 def opened() -> Product:
     """The same, for who holds that nobody else opens it."""
     settings = configuration.load()
-    return Product(settings, Lake.open(settings, threads=READING_THREADS), state())
+    return Product(settings, Lake.open(settings, threads=READING_THREADS, reading=True), state())

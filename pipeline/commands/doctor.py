@@ -125,7 +125,7 @@ def _lake(settings: Settings) -> Iterator[Finding]:
         )
         return
     try:
-        snapshot = Lake.open(settings).snapshot()
+        snapshot = Lake.open(settings, reading=True).snapshot()
     except ActivityError as error:
         yield Finding(False, error.message, error.hint)
         return

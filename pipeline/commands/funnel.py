@@ -72,7 +72,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     funnel = Funnel.parse(_read(args.spec), now=datetime.now(UTC), zone=settings.zone)
     group = None if args.people is None else Group.parse(args.people, len(funnel.steps))
     _check(args, funnel)
-    snapshot = Lake.open(settings).snapshot(args.as_of)
+    snapshot = Lake.open(settings, reading=True).snapshot(args.as_of)
     answer = measure(snapshot, funnel)
     if group is not None:
         found = people(snapshot, answer, group, _of(args, answer))

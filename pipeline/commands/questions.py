@@ -97,7 +97,7 @@ def events(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def event(args: argparse.Namespace, settings: Settings) -> int:
-    found = activity.event(Lake.open(settings).snapshot(), event_id(args.id))
+    found = activity.event(Lake.open(settings, reading=True).snapshot(), event_id(args.id))
     if found is None:
         raise QuestionError(f"There is no event {args.id}.", hint="It may have been removed by retention.")
     if args.json:
@@ -153,7 +153,7 @@ _RUN: Mapping[str, Callable[[argparse.Namespace, Settings], int]] = {
 
 def _asked(query: str, settings: Settings) -> tuple[Snapshot, View]:
     view = View.parse(query, now=datetime.now(UTC), zone=settings.zone)
-    return Lake.open(settings).snapshot(view.as_of), view
+    return Lake.open(settings, reading=True).snapshot(view.as_of), view
 
 
 def _write_csv(snapshot: Snapshot, view: View, args: argparse.Namespace, advance: export.Progress) -> None:

@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print what was rejected. Raises `ActivityError` for a code that nothing was rejected for."""
-    snapshot = Lake.open(settings).snapshot()
+    snapshot = Lake.open(settings, reading=True).snapshot()
     objects = rejected_objects(snapshot)
     reasons = ledger.rejected_by_code(snapshot)
     check_reason(args.reason, {row["code"] for row in reasons} | {row["code"] for row in objects})

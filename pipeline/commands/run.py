@@ -14,7 +14,7 @@ from pipeline.demo.plan import Plan
 from pipeline.enrich import device_versions
 from pipeline.erasure import erase
 from pipeline.errors import ActivityError, LakeError
-from pipeline.lake import Lake, backup, by_person, day_files, maintain, retain
+from pipeline.lake import Lake, backup, day_files, look_ups, maintain, retain
 from pipeline.questions import tallies
 from pipeline.recovery.replay import replay
 from pipeline.run import Look, Pipeline
@@ -164,12 +164,12 @@ class Scheduler:
         self._unmerged = 0
 
     def _sort_days(self, now: datetime) -> None:
-        """Have days that are over lie by person, too. A block with each poll, so that no batch waits for many."""
+        """Have days that are over sorted for look-ups, too. A block with each poll, so that no batch waits for many."""
         if self._sorted_at is not None and _lately(self._sorted_at, now, SORT_EVERY):
             return
-        if by_person.next_block(self._lake, now) is not None:
+        if look_ups.next_block(self._lake, now) is not None:
             with self.state.upkeep.running("sort", _now) as said:
-                said(f"{by_person.add_block(self._lake, now)} sorted by person")
+                said(f"{look_ups.add_block(self._lake, now)} sorted for look-ups")
         else:
             self._sorted_at = now
 

@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the status. Exit code 0 when all is well, 1 when the data is behind or the pipeline is down."""
-    snapshot = Lake.open(settings).snapshot()
+    snapshot = Lake.open(settings, reading=True).snapshot()
     totals = ledger.totals(snapshot)
     freshness = State(settings.data).freshness(datetime.now(UTC), settings.late_after)
     batches = ledger.recent_batches(snapshot, 5)

@@ -42,22 +42,25 @@ class Lake:
     Raises `LakeError` when it cannot be opened, or was written by a newer release.
     """
 
-    def __init__(self, settings: Settings, *, threads: int | None = None, folder: Path | None = None) -> None:
-        """`folder` is another place than the settings' for it, such as that of a lake being rebuilt."""
+    def __init__(
+        self, settings: Settings, *, threads: int | None = None, folder: Path | None = None, reading: bool = False
+    ) -> None:
+        """`folder` is another place than the settings' for it, such as that of a lake being rebuilt; `threads` and
+        `reading` are as of `Engine`."""
         self.folder = folder or settings.lake
         self.backups = settings.backups
         self.dedupe_days = settings.dedupe_days
         settings.make_data_folder()
         self.folder.mkdir(exist_ok=True)
-        self.engine = self._opened(settings.memory_limit_mb, threads)
+        self.engine = self._opened(settings.memory_limit_mb, threads, reading)
         self._builder = builder()
         self._days = Days(self.engine)
 
-    def _opened(self, memory_mb: int, threads: int | None) -> Engine:
+    def _opened(self, memory_mb: int, threads: int | None, reading: bool) -> Engine:
         """The engine over a current lake. Only making or migrating one takes the lock: a long batch, which holds it,
         must not keep readers from opening."""
         if is_whole(self.folder):
-            engine = Engine(self.folder, memory_mb=memory_mb, threads=threads)
+            engine = Engine(self.folder, memory_mb=memory_mb, threads=threads, reading=reading)
             with engine.cursor() as cursor:
                 if is_current(cursor):
                     return engine
@@ -70,12 +73,15 @@ class Lake:
                     back_up(self.folder, self.backups, datetime.now(UTC), "migration")
                 migrate(cursor)
                 size_groups(cursor)
-        return engine
+        if not reading:
+            return engine
+        engine.close()
+        return Engine(self.folder, memory_mb=memory_mb, threads=threads, reading=True)
 
     @classmethod
-    def open(cls, settings: Settings, *, threads: int | None = None) -> Lake:
+    def open(cls, settings: Settings, *, threads: int | None = None, reading: bool = False) -> Lake:
         """Open the lake under `settings.data`, creating or migrating it where needed."""
-        return cls(settings, threads=threads)
+        return cls(settings, threads=threads, reading=reading)
 
     @property
     def lock_path(self) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.event import EVENT_SCHEMA
-from pipeline.lake import by_person
+from pipeline.lake import look_ups
 from pipeline.lake.amend import (
     Place,
     RejectedRow,
@@ -36,7 +36,7 @@ from pipeline.lake.ledger import (
     write_rejected,
 )
 from pipeline.lake.numbers import number_people
-from pipeline.lake.schema import BY_PERSON, ID_NUMBER, IP_NUMBER, PERSON
+from pipeline.lake.schema import ID_NUMBER, IP_NUMBER, PERSON, SHOWN
 
 _INSERT_EVENTS = f"""
 INSERT INTO lake.{{table}} BY NAME
@@ -45,12 +45,9 @@ SELECT fresh.* REPLACE (event_id::UUID AS event_id), number AS person_number, {I
 FROM batch_rows fresh LEFT JOIN numbers ON numbers.person = {PERSON}
 """  # noqa: S608
 
-_INSERT_NUMBERS = f"""
-INSERT INTO lake.by_number BY NAME
-SELECT DISTINCT unnest([{ID_NUMBER}, {IP_NUMBER}]) AS number, numbers.number AS person_number,
-       (SELECT max(until) FROM lake.sorted_until) AS until
-FROM batch_rows LEFT JOIN numbers ON numbers.person = {PERSON}
-"""  # noqa: S608
+_INSERT_IDS = f"""
+INSERT INTO lake.by_id BY NAME SELECT {ID_NUMBER} AS id_number, occurred_at FROM batch_rows
+"""  # noqa: S608 (fixed text)
 
 # Of the links this batch tells, the earliest of each visitor, unless the lake knows an earlier one. An alias call may
 # tell two: of the previous id it names, and of the visitor it came from.
@@ -109,8 +106,8 @@ class Transaction:
         self.batch_id = uuid4()
 
     @cached_property
-    def _by_person_until(self) -> datetime | None:
-        return by_person.until(self._con)  # nobody else writes meanwhile
+    def _sorted_until(self) -> datetime | None:
+        return look_ups.until(self._con)  # nobody else writes meanwhile
 
     def unsettled(self, refs: Sequence[Identity]) -> list[int]:
         """Which of `refs` (by position) still need loading, now that nobody else writes."""
@@ -147,17 +144,18 @@ class Transaction:
         number_people(self._con, fresh)
         self._run(_INSERT_EVENTS.format(table="events"), rows)
         late = self._late(rows)
-        self._run(_INSERT_EVENTS.format(table="by_person"), late)
-        self._run(_INSERT_NUMBERS, late)
+        for table in ("by_person", "by_address"):
+            self._run(_INSERT_EVENTS.format(table=table), late)
+        self._run(_INSERT_IDS, late)
         self._run(_INSERT_LINKS, _told(fresh, "linked_anonymous_id", "anonymous_id"))
         self._run(_INSERT_TRAITS, _told(fresh, "trait_name", "trait_email"))
 
     def _late(self, rows: pa.Table) -> pa.Table:
-        """Those of days that lie by person already."""
-        if self._by_person_until is None:
+        """Those of days that are sorted for look-ups already."""
+        if self._sorted_until is None:
             return rows.slice(0, 0)
-        late = rows.filter(pc.less(rows["occurred_at"], self._by_person_until))
-        return late.select([name for name in BY_PERSON if name in EVENT_SCHEMA.names])
+        late = rows.filter(pc.less(rows["occurred_at"], self._sorted_until))
+        return late.select([name for name in SHOWN if name in EVENT_SCHEMA.names])
 
     def _run(self, statement: str, batch_rows: pa.Table) -> None:
         """Run a statement over `batch_rows`. DuckDB finds it by its name here: a table that is registered is held until

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import duckdb
 
 from pipeline.errors import LakeError
-from pipeline.lake import by_person
+from pipeline.lake import look_ups
 from pipeline.lake.day_files import DayFiles
 from pipeline.lake.engine import Engine
 from pipeline.lake.schema import TABLE_ID
@@ -116,14 +116,17 @@ class Days:
             )
         return known
 
-    def by_person_until(self, version: int) -> datetime | None:
-        """The midnight up to which events lie by person, too, at `version`; None when none do. Raises `LakeError`."""
+    def sorted_until(self, version: int) -> datetime | None:
+        """The midnight up to which events are sorted for look-ups, too, at `version`; None when none are.
+
+        Raises `LakeError`.
+        """
         with self._engine.cursor() as cursor:
             key = (self._engine.opened, version)
             with self._lock:
                 if key in self._until:
                     return self._until[key]
-            found = by_person.until(cursor, version)
+            found = look_ups.until(cursor, version)
             with self._lock:
                 self._until[key] = found
                 while len(self._until) > _VERSIONS:

@@ -6,9 +6,11 @@ import importlib
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
 import duckdb
 
@@ -20,8 +22,12 @@ REBUILDING = "lake.rebuilding"  # beside the lake: one that is being made to tak
 
 # Settings of the DuckLake attachment, each learnt by measuring (docs/design.md): inlined rows broke readers, and
 # the catalog's default journal mode let an overlapping writer leave it locked for good.
-ATTACH = "DATA_INLINING_ROW_LIMIT 0, META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000, OVERRIDE_DATA_PATH true"
+ATTACH = "DATA_INLINING_ROW_LIMIT 0, META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT {busy}, OVERRIDE_DATA_PATH true"
+# SQLite waits for others in steps of a whole second, as DuckDB builds it, though they close the catalog, which is all
+# that keeps a reader out, in less than a millisecond. Who only reads asks again instead, for as long in all.
+_WAIT, _MOMENT, _PATIENCE = 10_000, 0.002, 10.0  # milliseconds; seconds
 
+_LOCKED = "database is locked"
 _GONE = re.compile(r'Cannot open file "([^"]+)": No such file')
 _NEEDED = """SELECT count(*) FROM (
     SELECT path, end_snapshot FROM __ducklake_metadata_lake.ducklake_data_file
@@ -32,13 +38,15 @@ _NEEDED = """SELECT count(*) FROM (
 class Engine:
     """One DuckDB instance with the lake attached; a cursor per use. Safe to share between threads.
 
-    `threads` are those that one statement has: by default as many as the machine.
+    `threads` are those that one statement has: by default as many as the machine. One that is `reading` asks a few
+    questions at once and changes nothing.
     Re-opens itself once DuckDB says that its instance is no longer usable, or when another catalog has taken the place
     of the one that it opened: a restored or a rebuilt one.
     """
 
-    def __init__(self, folder: Path, *, memory_mb: int, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, *, memory_mb: int, threads: int | None = None, reading: bool = False) -> None:
         self.folder = folder
+        self._reading = reading
         self._config: dict[str, str | int | bool | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -72,7 +80,8 @@ class Engine:
             con.execute("SET GLOBAL TimeZone = 'UTC'")
             _load_extensions(con)
             catalog, files = (_quoted(self.folder / name) for name in (CATALOG, "files"))
-            con.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {ATTACH})")
+            how = ATTACH.format(busy=0 if self._reading else _WAIT)
+            self._given(con).execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (DATA_PATH '{files}/', {how})")
             con.execute("SET lock_configuration = true")  # from here on no statement changes how it runs
             self._inode = self._catalog_inode()
             self.opened += 1
@@ -95,7 +104,7 @@ class Engine:
                 cursor = self._reopened().cursor()
             which = self._which
             try:
-                yield cursor
+                yield self._given(cursor)
             except duckdb.Error as error:
                 self._check(which)
                 self._check_file(error)
@@ -103,6 +112,9 @@ class Engine:
             finally:
                 cursor.close()
             self._check(which)
+
+    def _given(self, cursor: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+        return cast(duckdb.DuckDBPyConnection, _Patient(cursor)) if self._reading else cursor
 
     def _is_replaced(self) -> bool:
         return which_lake(self.folder) != self._which or self._catalog_inode() != self._inode
@@ -118,7 +130,7 @@ class Engine:
         of an older snapshot, nothing but an accident removes it."""
         gone = _GONE.search(str(error))
         if gone is not None:
-            row = self._con.cursor().execute(_NEEDED, [gone[1]]).fetchone()
+            row = self._given(self._con.cursor()).execute(_NEEDED, [gone[1]]).fetchone()
             if row != (0,):
                 raise damaged(f"the file {Path(gone[1]).name} is gone", "A file of the lake is missing") from error
 
@@ -139,6 +151,29 @@ class Engine:
 
     def close(self) -> None:
         self._con.close()
+
+
+class _Patient:
+    """A cursor whose statements, each by itself a transaction that reads, are asked again while the catalog is locked.
+
+    What a statement finds by its name in the caller's frame, it does not find through this: register it.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def execute(self, *asked: Any) -> duckdb.DuckDBPyConnection:
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._cursor.execute(*asked)
+            except duckdb.Error as error:
+                if _LOCKED not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(_MOMENT)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
 
 
 def is_whole(folder: Path) -> bool:
@@ -267,7 +302,7 @@ def translated() -> Iterator[None]:
             raise short from error
         if "disk I/O error" in text or "unable to open database file" in text or "readonly database" in text:
             raise _unusable("SQLite cannot open or read it") from error
-        if "database is locked" in text or "Conflicting lock" in text:
+        if _LOCKED in text or "Conflicting lock" in text:
             raise _busy() from error
         if "malformed" in text or "file is not a database" in text:
             raise damaged("SQLite says that it is malformed") from error

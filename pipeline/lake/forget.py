@@ -39,10 +39,17 @@ _THEM = "person = 'c:' || $customer OR person IN (SELECT 'a:' || id FROM visitor
 _RECORD_EVENTS = f"""INSERT INTO lake.removed BY NAME
     SELECT $now AS removed_at, 'erasure' AS kind, object_key AS key, count(*) AS events, 0 AS rejected, 0 AS lines
     FROM lake.events WHERE {_THEIRS} GROUP BY object_key"""  # noqa: S608
+
+
+def _as_events(column: str) -> str:
+    """Of a table that says the same of events once more, which of their rows say it of theirs."""
+    return f"({column}, occurred_at) IN (SELECT ({column}, occurred_at) FROM lake.events WHERE {_THEIRS})"  # noqa: S608
+
+
 # Table → the rows of it that are theirs, in the order in which they are removed.
 _ROWS = {
-    "by_person": f"(event_id, occurred_at) IN (SELECT (event_id, occurred_at) FROM lake.events WHERE {_THEIRS})",  # noqa: S608
-    "by_number": f"person_number IN (SELECT number FROM lake.people WHERE {_THEM})",  # noqa: S608
+    **{table: _as_events("event_id") for table in ("by_person", "by_address")},
+    "by_id": _as_events("id_number"),
     "events": _THEIRS,
     "links": "customer_id = $customer OR anonymous_id IN (SELECT id FROM visitors)",
     "traits": "customer_id = $customer",

@@ -13,7 +13,7 @@ import duckdb
 
 from pipeline.lake.engine import transaction, translated
 from pipeline.lake.lock import writer_lock
-from pipeline.lake.schema import TABLES, size_groups
+from pipeline.lake.schema import LOOK_UPS, TABLES, size_groups
 
 if TYPE_CHECKING:
     from pipeline.lake import Lake
@@ -36,8 +36,6 @@ _OLD_SNAPSHOTS = """SELECT snapshot_id FROM __ducklake_metadata_lake.ducklake_sn
 # Some 60,000 events. To write the day's one file again with every merge took 0.7 s of a day's first 40,000 events and
 # 5 s of its 800,000; files up to this size alone, 0.4 to 0.8 s.
 _SMALL_BYTES = 8_000_000
-# Two blocks of these as one would take a minute to write, and be read no quicker.
-_IN_BLOCKS = ("by_person", "by_number")
 
 # Compacting rewrites a table whole: worth it only once a good part of it has been replaced.
 _REPLACED_SHARE, _REPLACED_ROWS = 0.3, 10_000
@@ -54,7 +52,8 @@ def merge(lake: Lake, *, small: bool = False) -> None:
         for table, survivors in _COMPACT.items():
             _compact(cursor, table, survivors)
         for table in TABLES:
-            most = f", max_file_size => {_SMALL_BYTES}" if table in _IN_BLOCKS else ""
+            # Two blocks as one would take a minute to write, and be read no quicker.
+            most = f", max_file_size => {_SMALL_BYTES}" if table in LOOK_UPS else ""
             cursor.execute(f"CALL ducklake_merge_adjacent_files('lake', '{table}'{most})")
 
 

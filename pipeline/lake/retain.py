@@ -16,6 +16,7 @@ import duckdb
 from pipeline.errors import LakeError
 from pipeline.lake import day_files
 from pipeline.lake.lock import writer_lock
+from pipeline.lake.schema import LOOK_UPS
 from pipeline.words import counted
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ _RECORD = """INSERT INTO lake.removed BY NAME
     FROM lake.events WHERE occurred_at < $2 GROUP BY object_key"""
 _REMOVE = (
     "DELETE FROM lake.events WHERE occurred_at < $1",
-    "DELETE FROM lake.by_person WHERE occurred_at < $1",
-    "DELETE FROM lake.by_number WHERE until <= $1",
+    *(f"DELETE FROM lake.{table} WHERE occurred_at < $1" for table in LOOK_UPS),  # noqa: S608 (fixed names)
 )
 # A line is no older than its object: what was read while this machine's clock was behind only looks old.
 _OLD = """seen_at < $1 AND octet_length(raw) > 0 AND NOT EXISTS (

@@ -35,17 +35,18 @@ IP_NUMBER = "(md5_number_lower(ip) % 1073741824)::INTEGER"
 # `people` numbers what events and links say of a person: `c:` and the customer id, or `a:` and the anonymous id.
 # Funnels read twenty million numbers in a fraction of the time that the texts take (docs/design.md).
 _EVENTS = {**EVENT_COLUMNS, "person_number": "INTEGER", "id_number": "INTEGER", "ip_number": "INTEGER"}
-# What events have once more, sorted by person: what lists and profiles show (`pipeline.lake.by_person`).
-BY_PERSON = (
+# What events of days that are over have once more, to be found by (`pipeline.lake.look_ups`): what lists and profiles
+# show of them, by person and by address; and by its id when an event occurred.
+SHOWN = (
     *("person_number", "occurred_at", "event_id", "event", "type", "modal", "customer_id", "anonymous_id", "path"),
     *("country", "country_code", "region", "city", "device", "browser", "os", "ip", "id_number", "ip_number"),
 )
 TABLES: dict[str, dict[str, str]] = {
     "events": _EVENTS,
-    "by_person": {name: _EVENTS[name] for name in BY_PERSON},
-    # By the number of an id or an address: whose of these events have it, in blocks that end at `until`.
-    "by_number": {"number": "INTEGER", "person_number": "INTEGER", "until": "TIMESTAMPTZ"},
-    "sorted_until": {"until": "TIMESTAMPTZ"},  # the latest: before it, all events lie by person, too
+    "by_person": {name: _EVENTS[name] for name in SHOWN},
+    "by_address": {name: _EVENTS[name] for name in SHOWN},
+    "by_id": {name: _EVENTS[name] for name in ("id_number", "occurred_at")},
+    "sorted_until": {"until": "TIMESTAMPTZ"},  # the latest: before it, all events are there, too
     "people": {"number": "INTEGER", "person": "VARCHAR"},
     "links": {
         "anonymous_id": "VARCHAR",
@@ -134,14 +135,21 @@ def _create(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"CREATE TABLE lake.{table} ({_spelt(columns)})")
     con.execute("ALTER TABLE lake.events SET PARTITIONED BY (year(occurred_at), month(occurred_at), day(occurred_at))")
     con.execute("ALTER TABLE lake.events SET SORTED BY (occurred_at DESC)")
-    _order_people(con)
-
-
-def _order_people(con: duckdb.DuckDBPyConnection) -> None:
-    """How what people are looked up in lies in its files."""
-    con.execute("ALTER TABLE lake.by_person SET SORTED BY (person_number ASC, occurred_at DESC)")
-    con.execute("ALTER TABLE lake.by_number SET SORTED BY (number ASC)")
     con.execute("ALTER TABLE lake.people SET SORTED BY (person ASC)")
+    _order_look_ups(con)
+
+
+# Table → how it lies in its files.
+LOOK_UPS: dict[str, str] = {
+    "by_person": "person_number ASC, occurred_at DESC",
+    "by_address": "ip_number ASC, occurred_at DESC",
+    "by_id": "id_number ASC, occurred_at DESC",
+}
+
+
+def _order_look_ups(con: duckdb.DuckDBPyConnection) -> None:
+    for table, order in LOOK_UPS.items():
+        con.execute(f"ALTER TABLE lake.{table} SET SORTED BY ({order})")
 
 
 def _number_people(con: duckdb.DuckDBPyConnection) -> None:
@@ -175,14 +183,25 @@ def _number_look_ups(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _keep_by_person(con: duckdb.DuckDBPyConnection) -> None:
-    """From version 4 to 5. The events come later, some days at a time (`pipeline.lake.by_person`)."""
-    for table in ("by_person", "by_number", "sorted_until"):
-        con.execute(f"CREATE TABLE lake.{table} ({_spelt(TABLES[table])})")
-    _order_people(con)
+    """From version 4 to 5. The events come later, some days at a time (`pipeline.lake.look_ups`)."""
+    con.execute(f"CREATE TABLE lake.by_person ({_spelt(TABLES['by_person'])})")
+    con.execute("CREATE TABLE lake.by_number (number INTEGER, person_number INTEGER, until TIMESTAMPTZ)")
+    con.execute(f"CREATE TABLE lake.sorted_until ({_spelt(TABLES['sorted_until'])})")
+    con.execute("ALTER TABLE lake.people SET SORTED BY (person ASC)")
     con.execute("CREATE TEMP TABLE known_people AS FROM lake.people")
     con.execute("DELETE FROM lake.people")
     con.execute("INSERT INTO lake.people FROM known_people")
     con.execute("DROP TABLE known_people")
+
+
+def _keep_by_address(con: duckdb.DuckDBPyConnection) -> None:
+    """From version 5 to 6. What lies by person comes anew together with the others, some days at a time."""
+    con.execute("DROP TABLE lake.by_number")
+    for table in ("by_address", "by_id"):
+        con.execute(f"CREATE TABLE lake.{table} ({_spelt(TABLES[table])})")
+    _order_look_ups(con)
+    for table in ("by_person", "sorted_until"):
+        con.execute(f"DELETE FROM lake.{table}")  # noqa: S608 (fixed names)
 
 
 # Asked of DuckLake's own catalog: `duckdb_tables` and `duckdb_columns` load every table first, in twenty times as long.
@@ -196,6 +215,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _count_removals,
     _number_look_ups,
     _keep_by_person,
+    _keep_by_address,
 )
 CURRENT = 1 + len(MIGRATIONS)
 

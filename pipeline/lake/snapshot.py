@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipeline.event import EVENT_SCHEMA
 from pipeline.lake.days import Days
 from pipeline.lake.engine import Engine
-from pipeline.lake.schema import BY_PERSON, TABLES
+from pipeline.lake.schema import TABLES
 
 _IBIS_TYPE: dict[str, dt.DataType] = {
     "VARCHAR": dt.String(),
@@ -100,25 +100,17 @@ class Snapshot:
         return self._as_table(_columns(name, only), self._select(_columns(name, _both(only, along)), name))
 
     def for_look_ups(
-        self,
-        only: Collection[str],
-        within: Bounds | None = None,
-        people: Collection[int] | None = None,
-        along: Collection[str] = (),
+        self, order: str, only: Collection[str], within: Bounds | None = None, along: Collection[str] = ()
     ) -> ir.Table:
-        """Those columns of events for a question about few people, addresses or ids: of days that are over they are
-        read from where they lie by person, if all are there, and there of these `people` alone (their numbers), when
-        given. Events that are not `within` may be missing; `along` is as of `table`."""
-        until = self.days.by_person_until(self.version) if {*only, *along} <= {*BY_PERSON} else None
+        """Those columns of events for a question about few of them: of days that are over they are read from the table
+        where they lie in that `order` (one of `LOOK_UPS`), if all are there. Events that are not `within` may be
+        missing; `along` is as of `table`."""
+        until = self.days.sorted_until(self.version) if {*only, *along} <= TABLES[order].keys() else None
         if until is None or (within is not None and until <= within[0]):
             return self.table("events", only, along)
-        numbers = ", ".join(str(int(number)) for number in people or ())
-        theirs = "" if people is None else f"WHERE person_number IN ({numbers})"
         columns = _columns("events", _both(only, along))
-        sides = []
-        if people is None or numbers:
-            sides.append(self._select(columns, "by_person", theirs))
-        if within is None or until < within[1] or not sides:
+        sides = [self._select(columns, order)]
+        if within is None or until < within[1]:
             sides.append(self._select(columns, "events", f"WHERE occurred_at >= '{until.isoformat()}'"))
         return self._as_table(_columns("events", only), " UNION ALL ".join(sides))
 
@@ -162,7 +154,7 @@ class Snapshot:
         """Those rows whose `value`, a text or null, contains `text`, whatever the case: by the engine's own table of
         lower case, which every filter follows. Raises as `fetch` does."""
         with self.engine.cursor() as cursor:
-            # The engine finds `counts` by its name here.
+            cursor.register("counts", counts)
             asked = "SELECT * FROM counts WHERE contains(lower(value), lower($1))"
             return cursor.execute(asked, [text]).to_arrow_table()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipeline.lake.engine import CATALOG
+from pipeline.lake.schema import LOOK_UPS
 from pipeline.lake.snapshot import Snapshot
 
 # A day is a partition of `events`: year, month and day are its keys 0, 1 and 2 (`pipeline.lake.schema`).
@@ -36,7 +37,7 @@ WHERE named.end_snapshot IS NULL GROUP BY table_name
 """
 
 
-_SORTED = ("by_person", "by_number", "sorted_until")
+_SORTED = (*LOOK_UPS, "sorted_until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,13 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Bytes: of the `events`, of what of them lies `by_person`, too, of what was `counted` of their days, of the `rest`
-    (ledger, people, facts), of what only old snapshots still need (`old`), and of the catalog. `days` are the newest
-    first."""
+    """Bytes: of the `events`, of what is stored of them once more for `look_ups`, of what was `counted` of their days,
+    of the `rest` (ledger, people, facts), of what only old snapshots still need (`old`), and of the catalog. `days` are
+    the newest first."""
 
     days: Sequence[Day]
     events: int
-    by_person: int
+    look_ups: int
     counted: int
     rest: int
     old: int
@@ -69,11 +70,11 @@ def storage(snapshot: Snapshot) -> Storage:
     with snapshot.engine.cursor() as cursor:
         days = [Day(*row) for row in cursor.execute(_DAYS).fetchall()]
         tables = {name: (now, old) for name, now, old in cursor.execute(_TABLES).fetchall()}
-    by_person = sum(now for name, (now, _) in tables.items() if name in _SORTED)
+    look_ups = sum(now for name, (now, _) in tables.items() if name in _SORTED)
     rest = sum(now for name, (now, _) in tables.items() if name not in ("events", *_SORTED))
     old = sum(old for _, old in tables.values())
     events, counted = sum(day.bytes for day in days), snapshot.days.files.bytes
-    return Storage(days, events, by_person, counted, rest, old, _catalog_bytes(snapshot))
+    return Storage(days, events, look_ups, counted, rest, old, _catalog_bytes(snapshot))
 
 
 def _catalog_bytes(snapshot: Snapshot) -> int:

@@ -15,9 +15,8 @@ import pyarrow as pa
 from pipeline.event import FIELD, STORED
 from pipeline.questions.daily import events_among
 from pipeline.questions.few import CLOSE, LIST_FIELDS, few
-from pipeline.questions.functions import id_number
-from pipeline.questions.matching import between, columns_of, instant, matching, newest_first, of_ids
-from pipeline.questions.people import JOINED, identify, of_people, whose, with_people
+from pipeline.questions.matching import at_times, between, columns_of, instant, matching, newest_first, of_ids, times_of
+from pipeline.questions.people import JOINED, identify, of_people, with_people
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.timeline import Stretch, Timeline, stretch, timeline
 from pipeline.questions.view import View
@@ -95,26 +94,18 @@ def event(snapshot: Snapshot, event_id: str, *, near: datetime | None = None) ->
 
     `near` is its `occurred_at`, when known: the lake then reads one day instead of all.
     """
-    near = _when(snapshot, event_id) if near is None else near
-    if near is None:
+    wanted = [UUID(event_id)]
+    times = times_of(snapshot, wanted) if near is None else [near]
+    if not times:
         return None
-    events = snapshot.table("events", columns_of(["event_id"]), along=STORED_FIELDS)
-    events = between(events, (near, near + _MICROSECOND))
-    found = snapshot.fetch(events.filter(of_ids(events, [UUID(event_id)])).limit(1))
+    events = snapshot.table("events", columns_of(["event_id"]), along=(*STORED_FIELDS, "person_number"))
+    found = snapshot.fetch(events.filter(at_times(events, times), of_ids(events, wanted)).limit(1))
     rows = _dicts(found.select([*STORED_FIELDS]))
     if not rows:
         return None
-    row = {**rows[0], **identify(snapshot, rows[0]["customer_id"], rows[0]["anonymous_id"])}
+    number = found["person_number"][0].as_py()
+    row = {**rows[0], **identify(snapshot, rows[0]["customer_id"], rows[0]["anonymous_id"], number)}
     return {name: row[name] for name in FIELD}
-
-
-def _when(snapshot: Snapshot, event_id: str) -> datetime | None:
-    """When that event occurred; None when there is no such event."""
-    wanted = UUID(event_id)
-    events = snapshot.for_look_ups(columns_of(["event_id"]), people=whose(snapshot, [id_number(wanted)]))
-    found = snapshot.fetch(events.filter(of_ids(events, [wanted])).select("occurred_at").limit(1))
-    at: datetime | None = next(iter(found["occurred_at"].to_pylist()), None)
-    return at
 
 
 def neighbours(snapshot: Snapshot, of: Mapping[str, Any]) -> tuple[Mark | None, Mark | None]:
@@ -127,7 +118,7 @@ def neighbours(snapshot: Snapshot, of: Mapping[str, Any]) -> tuple[Mark | None, 
 def _neighbour(snapshot: Snapshot, of: Mapping[str, Any], *, later: bool) -> Mark | None:
     at = of["occurred_at"]
     for reach in (*_NEAR, None):
-        events = snapshot.for_look_ups(columns_of(["person"]))
+        events = snapshot.for_look_ups("by_person", columns_of(["person"]))
         if reach is not None:
             events = between(events, (at, at + reach) if later else (at - reach, at + _MICROSECOND))
         mark = _next(snapshot, events.filter(of_people(snapshot, events, [of["person"]])), of, later=later)

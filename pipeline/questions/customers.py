@@ -154,7 +154,7 @@ def profile(snapshot: Snapshot, person: str) -> Profile | None:
     """
     who = _resolve(snapshot, person)
     found = str(who["person"])
-    events = snapshot.for_look_ups(columns_of(("person", "event", *Place.__slots__, *Device.__slots__)))
+    events = snapshot.for_look_ups("by_person", columns_of(("person", "event", *Place.__slots__, *Device.__slots__)))
     events = events.filter(of_people(snapshot, events, [found]))
     kinds = _kinds(snapshot, events)
     if not kinds:
@@ -209,7 +209,7 @@ def _seen(snapshot: Snapshot, text: str, customers: list[str], limit: int) -> li
 
 def _counted(snapshot: Snapshot, people: list[str]) -> list[Found]:
     """Those of the people that have events, with exact counts."""
-    events = snapshot.for_look_ups(columns_of(("person", *_BY_PERSON)))
+    events = snapshot.for_look_ups("by_person", columns_of(("person", *_BY_PERSON)))
     counted = _by_person(snapshot, events.filter(of_people(snapshot, events, people)), ["person", "name", "email"])
     return [_found(row) for row in snapshot.fetch(counted).to_pylist()]
 

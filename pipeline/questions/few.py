@@ -6,12 +6,15 @@ All that its list needs is read at once, so that the count, the chart and every 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
+import ibis.expr.types as ir
 import pyarrow as pa
 
 from pipeline.questions.daily import events_among
-from pipeline.questions.matching import looks_up, matching, newest_first
+from pipeline.questions.matching import looks_up, matching, newest_first, sides
+from pipeline.questions.once import once
+from pipeline.questions.ranges import Bounds
+from pipeline.questions.shares import at_once
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.view import View
 
@@ -21,7 +24,7 @@ LIST_FIELDS = (
 )
 _MOST = 2_000  # events
 # Events of the lake among which a page's events may lie to be read with all that is stored of them, by the page itself.
-# The engine reads a column of a row group (122,880 events) that holds one of them: all columns take three times as long
+# The engine reads a column of a row group (30,720 events) that holds one of them: all columns take three times as long
 # as those of the list.
 CLOSE = 400_000
 
@@ -43,14 +46,14 @@ def few(snapshot: Snapshot, view: View) -> pa.Table | None:
     """
     if not looks_up(snapshot, view.filters) or events_among(snapshot, view.bounds()) <= CLOSE:
         return None
-    whole, question = snapshot.days.whole(snapshot.version), ("few", snapshot.hiding, view.scope())
-    known = snapshot.days.recall(whole, question)
-    if known is None:
-        known = _Asked(_ask(snapshot, view))
-        snapshot.days.keep(whole, question, known)
-    return cast(_Asked, known).rows
+    return once(snapshot, ("few", snapshot.hiding, view.scope()), lambda: _Asked(_ask(snapshot, view))).rows
 
 
 def _ask(snapshot: Snapshot, view: View) -> pa.Table | None:
-    rows = snapshot.fetch(newest_first(matching(snapshot, view, along=LIST_FIELDS)).limit(_MOST + 1))
-    return rows.select([*LIST_FIELDS]) if len(rows) <= _MOST else None
+    def on(side: Bounds) -> ir.Table:
+        return newest_first(matching(snapshot, view, within=side, along=LIST_FIELDS)).limit(_MOST + 1)
+
+    # Who is meant is looked up with the first of them, for all.
+    asked = [on(side) for side in sides(snapshot, view.bounds())]
+    rows = pa.concat_tables(told.select([*LIST_FIELDS]) for told in at_once(snapshot.fetch, asked))
+    return rows if len(rows) <= _MOST else None

@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 
 SECOND = 1_000_000  # in microseconds
 _NUMBERS = 1 << 30  # that ids and addresses are looked up by
-_FEW = 50  # literals that compile in no time
+FEW = 50  # literals that compile in no time
 
 
 _TEXT_AT = (("string", "string"), "string")  # (document, pointer) → text
@@ -65,21 +65,22 @@ def among(text: ir.StringValue, values: Collection[str]) -> ir.BooleanValue:
 
     Many travel as one JSON text that the engine takes apart, since a literal each would take seconds to compile.
     """
-    if len(values) <= _FEW:
-        return _of_few(text, [*values])
+    if len(values) <= FEW:
+        return of_few(text, [*values])
     listed = ibis.literal(json.dumps(list(values), ensure_ascii=False))
     return text.isin(_from_json(listed, ibis.literal('["VARCHAR"]')).unnest().name("value").as_table().value)
 
 
 def among_numbers(number: ir.IntegerValue, values: Collection[int]) -> ir.BooleanValue:
     """As `among`, of whole numbers."""
-    if len(values) <= _FEW:
-        return _of_few(number, [*values])
+    if len(values) <= FEW:
+        return of_few(number, [*values])
     listed = ibis.literal(json.dumps(list(values)))
     return number.isin(_numbers(listed, ibis.literal('["BIGINT"]')).unnest().name("value").as_table().value)
 
 
-def _of_few(column: ir.Value, values: Sequence[Any]) -> ir.BooleanValue:
+def of_few(column: ir.Value, values: Sequence[Any]) -> ir.BooleanValue:
+    """As `among`, of any kind of value, of which there are at most `FEW`."""
     if not values:
         return ibis.literal(False)
     return column == values[0] if len(values) == 1 else column.isin(values)

@@ -47,24 +47,17 @@ class Masked(Snapshot):
         """A table of the lake; its texts are hidden unless known to hold nothing personal. Nothing comes along that is
         not named, and so hidden."""
         table = super().table(name, None if only is None else {*only, *along})
-        hidden = table.select(**{column: self._column(table, column) for column in table.columns})
-        if name == "by_number":
-            return hidden.mutate(number=ibis.null(hidden.number.type()))
-        return hidden
+        return table.select(**{column: self._column(table, column) for column in table.columns})
 
     def for_look_ups(
-        self,
-        only: Collection[str],
-        within: Bounds | None = None,
-        people: Collection[int] | None = None,
-        along: Collection[str] = (),
+        self, order: str, only: Collection[str], within: Bounds | None = None, along: Collection[str] = ()
     ) -> ir.Table:
         """Those by time: whom hidden ids stand for, no order of the rows can tell."""
         return self.table("events", only, along)
 
     def _column(self, table: ir.Table, name: str) -> ir.Value:
         column = table[name]
-        if name == "ip_number":  # and those of `by_number`, too: whoever had it could try addresses
+        if name == "ip_number":  # whoever had it could try addresses
             return ibis.null(column.type())
         if column.type().is_binary() or (name in FIELD and FIELD[name].pii):
             return covered(column)

@@ -20,12 +20,24 @@ import pyarrow as pa
 
 from pipeline.event import NUMBER, Op
 from pipeline.questions import addresses
-from pipeline.questions.daily import Piece, by_day, day_of, whole_days
+from pipeline.questions.daily import Piece, by_day, day_of, whole_day, whole_days
 from pipeline.questions.filters import PROPERTIES, Filter, field_type, metadata_key
-from pipeline.questions.functions import among, among_numbers, day_number, id_number, ip_number, json_is_text, json_text
-from pipeline.questions.people import JOINED, of_customers, of_people, whose, with_people
+from pipeline.questions.functions import (
+    FEW,
+    among,
+    among_numbers,
+    day_number,
+    id_number,
+    ip_number,
+    json_is_text,
+    json_text,
+    of_few,
+)
+from pipeline.questions.once import once
+from pipeline.questions.people import JOINED, of_customers, of_people, with_people
 from pipeline.questions.ranges import Bounds
 from pipeline.questions.refusing import refuse_filters
+from pipeline.questions.shares import at_once
 from pipeline.questions.snapshot import Snapshot
 from pipeline.questions.view import View
 
@@ -82,13 +94,19 @@ def _events(
     """The table of events from where those that pass the filters are found soonest."""
     if not looks_up(snapshot, filters):
         return snapshot.table("events", columns, along)
-    sought = {field: values for field, op, values in grouped(filters) if op is Op.IS and field in LOOKED_UP}
-    people = None
-    if "event_id" in sought:
-        people = whose(snapshot, [id_number(UUID(value)) for value in sought["event_id"]])
-    elif "ip" in sought and len(sought) == 1:
-        people = whose(snapshot, [ip_number(text) for text in _spellings(snapshot, bounds, sought["ip"])])
-    return snapshot.for_look_ups(columns, bounds, people, along)
+    sought = {filter.field for filter in filters if filter.op is Op.IS}
+    if "event_id" in sought:  # which are found by their times
+        return snapshot.table("events", columns, along)
+    order = "by_address" if sought & LOOKED_UP == {"ip"} else "by_person"
+    return snapshot.for_look_ups(order, columns, bounds, along)
+
+
+def sides(snapshot: Snapshot, bounds: Bounds) -> list[Bounds]:
+    """Bounds cut where look-ups read from another place, the newer side first: each is asked by a thread of its own."""
+    until = None if snapshot.masked else snapshot.days.sorted_until(snapshot.version)
+    if until is None or not bounds[0] < until < bounds[1]:
+        return [bounds]
+    return [(until, bounds[1]), (bounds[0], until)]
 
 
 def columns_of(fields: Iterable[str]) -> frozenset[str]:
@@ -181,7 +199,8 @@ def _positive(asked: _Asked, field: str, op: Op, values: Sequence[str]) -> ir.Bo
     if op is Op.IS_SET:
         return text_of(field, events).notnull()
     if field == "event_id":
-        return of_ids(events, [UUID(value) for value in values])
+        ids = [UUID(value) for value in values]
+        return of_ids(events, ids) & at_times(events, times_of(snapshot, ids))
     if field == "person" and op is Op.IS:
         return of_people(snapshot, events, values)
     if field == "customer_id" and op is Op.IS:
@@ -195,6 +214,32 @@ def of_ids(events: ir.Table, ids: Sequence[UUID]) -> ir.BooleanValue:
     """Whether `event_id` is one of these. Asked of the number first, which is read in a tenth of the time."""
     numbers = among_numbers(events.id_number, [id_number(each) for each in ids])
     return numbers & among(events.event_id, [ibis.uuid(str(each)) for each in ids])
+
+
+def times_of(snapshot: Snapshot, ids: Sequence[UUID]) -> list[datetime]:
+    """When events with these ids occurred, oldest first, and perhaps others."""
+    numbers = [id_number(each) for each in ids]
+
+    def ask(within: Bounds) -> pa.Table:
+        events = snapshot.for_look_ups("by_id", ("id_number", "occurred_at"), within)
+        wanted = among_numbers(events.id_number, numbers), *_inside(events, within)
+        return snapshot.fetch(events.filter(*wanted).select("occurred_at"))
+
+    days = snapshot.days.of(snapshot.version)
+    if not days:
+        return []
+    always = whole_day(min(days))[0], whole_day(max(days))[1]
+    told = once(snapshot, ("times", *numbers), lambda: pa.concat_tables(at_once(ask, sides(snapshot, always))))
+    return sorted(told["occurred_at"].to_pylist())
+
+
+def at_times(events: ir.Table, times: Sequence[datetime]) -> ir.BooleanValue:
+    """Whether an event occurred at one of these, or, of many, between the first and the last of them, which are in
+    order: the engine reads what lies about there alone."""
+    at = events.occurred_at
+    if len(times) <= FEW:
+        return of_few(at, [instant(each) for each in times])
+    return (at >= instant(times[0])) & (at <= instant(times[-1]))
 
 
 def _plain(field: str, events: ir.Table) -> ir.StringValue:

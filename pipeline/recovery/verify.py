@@ -2,13 +2,13 @@
 
 What is compared ("The ledger" in docs/semantics.md): every loaded object's lines = loaded + duplicate + rejected +
 expired; its rows in the lake; its rejected lines; that no event is there twice; that every person has one number; that
-by person lies what lies by time; that days were counted ahead as they are. With the objects: that each still has as
-many lines, and that every event of it is in the lake.
+what is sorted for look-ups is what lies by time; that days were counted ahead as they are. With the objects: that each
+still has as many lines, and that every event of it is in the lake.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -151,37 +151,36 @@ def _numbered(snapshot: Snapshot) -> Iterator[Difference]:
         yield Difference("", "", "events with their person's number", row["expected"], int(row["found"]))
 
 
-def _by_person(snapshot: Snapshot) -> Iterator[Difference]:
-    """Days whose events do not all lie by person, too, or others beside them."""
-    until = snapshot.days.by_person_until(snapshot.version)
-    if until is None:
-        return
-    told = ("event_id", "occurred_at", "person_number")
-    events, sorted_too = snapshot.table("events", told), snapshot.table("by_person", told)
+# Table → how its events lie, and what has to be the same of an event there.
+_SORTED = {
+    "by_person": ("by person", ("occurred_at", "event_id", "person_number")),
+    "by_address": ("by address", ("occurred_at", "event_id", "ip_number")),
+    "by_id": ("by id", ("occurred_at", "id_number")),
+}
+
+
+def _look_ups(snapshot: Snapshot) -> Iterator[Difference]:
+    """Days whose events are not all there once more, sorted for look-ups, or others beside them."""
+    until = snapshot.days.sorted_until(snapshot.version)
+    if until is not None:
+        for table, (how, told) in _SORTED.items():
+            yield from _once_more(snapshot, table, how, told, until)
+
+
+def _once_more(
+    snapshot: Snapshot, table: str, how: str, told: Collection[str], until: datetime
+) -> Iterator[Difference]:
+    events, once_more = snapshot.table("events", told), snapshot.table(table, told)
     events = events.filter(events.occurred_at < ibis.literal(until, "timestamp('UTC')"))
-    sides = ibis.union(events.mutate(there=1, sorted=0), sorted_too.mutate(there=0, sorted=1))
+    sides = ibis.union(events.select(*told, there=1, sorted=0), once_more.select(*told, there=0, sorted=1))
     pairs = sides.group_by(*told).aggregate(there=sides.there.sum(), sorted=sides.sorted.sum())
     # One that is there twice is told of by its surplus; one that was swapped for another by what is missing.
     right = ibis.ifelse(pairs.there == pairs.sorted, pairs.there, ibis.ifelse(pairs.there > 0, pairs.sorted, 0))
     days = pairs.mutate(day=pairs.occurred_at.date(), right=right).group_by("day")
     counted = days.aggregate(expected=lambda day: day.there.sum(), found=lambda day: day.right.sum())
     for row in _rows(snapshot, counted.filter(counted.expected != counted.found).order_by("day")):
-        what = f"events of {row['day']} that lie by person"
+        what = f"events of {row['day']} that lie {how}"
         yield Difference("", "", what, int(row["expected"]), int(row["found"]))
-
-
-def _by_number(snapshot: Snapshot) -> Iterator[Difference]:
-    """Events that lie by person and would not be found there by their id or address."""
-    events = snapshot.table("by_person", ("person_number", "id_number", "ip_number"))
-    pairs = snapshot.table("by_number")
-    known = pairs.select(pairs.number, whose=pairs.person_number.fill_null(-1)).distinct()
-    for column, what in (("id_number", "id"), ("ip_number", "address")):
-        asked = events.select(number=events[column], whose=events.person_number.fill_null(-1))
-        asked = asked.filter(asked.number.notnull())
-        found = asked.semi_join(known, ["number", "whose"])
-        counts = [_rows(snapshot, each.aggregate(events=each.count()))[0]["events"] for each in (asked, found)]
-        if counts[0] != counts[1]:
-            yield Difference("", "", f"events that are found by their {what}", *counts)
 
 
 def _counted(snapshot: Snapshot) -> Iterator[Difference]:
@@ -202,8 +201,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Difference]], ...] = (
     _rejected,
     _numbers,
     _numbered,
-    _by_person,
-    _by_number,
+    _look_ups,
     _counted,
 )
 

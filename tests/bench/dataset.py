@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipeline.lake import READING_THREADS, Entry, Lake, by_person, day_files, maintain
+from pipeline.lake import READING_THREADS, Entry, Lake, day_files, look_ups, maintain
 from pipeline.lake.schema import CURRENT
 from pipeline.questions import tallies
 from pipeline.settings import Settings
@@ -47,7 +47,7 @@ class DataSet:
 
     def opened(self, *, threads: int | None = READING_THREADS) -> Lake:
         """The lake as the dashboard opens it, with the default settings."""
-        return Lake.open(Settings(data=self.lake_folder), threads=threads)
+        return Lake.open(Settings(data=self.lake_folder), threads=threads, reading=True)
 
     def view(self, days: int, *filters: str, until: datetime | None = None) -> str:
         """The query string of a view of the last `days`, up to the set's end or to the day of `until`."""
@@ -117,7 +117,7 @@ def _fill(data_set: DataSet) -> None:
             transaction.finish([entry], end)
         say(day + 1)
     maintain.merge(lake)
-    while by_person.add_block(lake, end + timedelta(days=1)) is not None:
+    while look_ups.add_block(lake, end + timedelta(days=1)) is not None:
         pass
     _count_days(lake)
     lake.close()
@@ -152,7 +152,7 @@ def _repeat(short: DataSet, long: DataSet, times: int) -> None:
                 "start": short.end - timedelta(days=short.days - day),
             }
             with lake.changing() as cursor:
-                for table, received in (("events", _RECEIVED), ("by_person", "")):
+                for table, received in (("events", _RECEIVED), ("by_person", ""), ("by_address", "")):
                     cursor.execute(_REPEAT.format(table=table, received=received), asked)
             say((copy - 1) * short.days + day + 1)
     _count_days(lake)

@@ -23,7 +23,7 @@ import pytest
 
 from pipeline.erasure import Erasure, erase
 from pipeline.errors import LakeBusy, SnapshotGone
-from pipeline.lake import Lake, backup, by_person, maintain
+from pipeline.lake import Lake, backup, look_ups, maintain
 from pipeline.landing import object_key
 from pipeline.questions import ledger
 from pipeline.raw import raw_line
@@ -177,7 +177,7 @@ def site(tmp_path: Path, s3_server: S3Server, s3_credentials: None) -> Iterator[
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_person, "_ENOUGH", 1)
+    monkeypatch.setattr(look_ups, "_ENOUGH", 1)
 
 
 def fill(site: Site) -> None:
@@ -190,7 +190,7 @@ def fill(site: Site) -> None:
     )
     site.poll()
     maintain.merge(site.lake)
-    assert by_person.add_block(site.lake, NOW + timedelta(days=2)) is not None  # from here on, all come late
+    assert look_ups.add_block(site.lake, NOW + timedelta(days=2)) is not None  # from here on, all come late
     assert count_days(site.lake, NOW + timedelta(days=2)) > 0
     site.land(others("b1"), theirs("c2", **IDENTIFIED), "", others("b2"), theirs("c1", anonymousId=VISITOR))
     page = {"url": f"https://news.example/reset/{EMAIL.lower()}"}  # which is among its day's paths
@@ -228,8 +228,9 @@ def test_not_one_byte_of_an_erased_customer_is_left(site: Site) -> None:
     after = site.stored()
     assert after == {key: row for key, row in before.items() if key not in gone}, "all others stay as they were"
     with site.lake.engine.cursor() as cursor:
-        left = "SELECT count(*) FROM lake.by_number WHERE person_number NOT IN (SELECT number FROM lake.people)"
-        assert cursor.execute(left).fetchone() == (0,), "what their ids and addresses were found by"
+        left = """SELECT count(*) FROM lake.by_id
+            WHERE (id_number, occurred_at) NOT IN (SELECT (id_number, occurred_at) FROM lake.events)"""
+        assert cursor.execute(left).fetchone() == (0,), "what their ids were found by"
     totals = ledger.totals(site.lake.snapshot())
     assert totals.balanced
     assert totals.removed == len(gone)

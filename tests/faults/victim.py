@@ -48,7 +48,7 @@ POINTS: dict[str, Point] = {
     "committing": Point("pipeline.lake.commit", "Transaction.finish", after=True),  # with ms: while SQLite commits
     "committed": Point("pipeline.run", "Pipeline._batch", after=True),
     "merging": Point("pipeline.lake.maintain", "merge"),
-    "sorting": Point("pipeline.lake.by_person", "add_block"),
+    "sorting": Point("pipeline.lake.look_ups", "add_block"),
     "expiring": Point("pipeline.lake.maintain", "expire"),
     "retaining": Point("pipeline.lake.retain", "retain"),
     "erasing": Point("pipeline.erasure", "erase"),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.lake import Lake, Snapshot, by_person
+from pipeline.lake import Lake, Snapshot, look_ups
 from pipeline.questions import activity, export, facets, people
 from pipeline.questions.masking import masked
 from pipeline.questions.timeline import histogram, timeline
@@ -41,8 +41,8 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     events = nasty.events(request.param, 300)
     folder: Path = tmp_path_factory.mktemp("lake")
     lake: Lake = make_lake(folder, events[::2])
-    with patch.object(by_person, "_ENOUGH", 20):  # so that look-ups read some days by time and some by person,
-        assert by_person.add_block(lake, nasty.NOW) is not None
+    with patch.object(look_ups, "_ENOUGH", 20):  # so that look-ups read some days by time and some by person,
+        assert look_ups.add_block(lake, nasty.NOW) is not None
     add_events(lake, events[1::2], key="late")  # to which late events come
     if request.param == 2:  # so that counts follow from those of whole days
         assert count_days(lake, nasty.NOW) > 5

@@ -19,13 +19,14 @@ import pytest
 from pipeline.errors import LakeBusy, LakeError, SnapshotGone
 from pipeline.lake import Entry, Lake, Snapshot, Transaction, maintain
 from pipeline.lake.lock import writer_lock
+from pipeline.lake.schema import LOOK_UPS
 from pipeline.questions import activity
 from pipeline.questions.view import View
 from pipeline.sources import Rejected
 from tests.support import NOW, add_events, make_lake, make_settings
 
 DAY = timedelta(days=1)
-SORTED = ("by_person", "by_number", "sorted_until")  # tables of version 5
+SORTED = (*LOOK_UPS, "sorted_until")  # tables of versions 5 and 6
 _FILES = """SELECT file.record_count FROM __ducklake_metadata_lake.ducklake_data_file file
     JOIN __ducklake_metadata_lake.ducklake_table tab USING (table_id)
     WHERE tab.table_name = 'events' AND file.end_snapshot IS NULL ORDER BY 1"""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import QuestionError
 from pipeline.event import FIELDS, NUMBER, WITHOUT_VALUE, Op
-from pipeline.lake import Lake, by_person
+from pipeline.lake import Lake, look_ups
 from pipeline.lake.schema import TABLES
 from pipeline.questions import activity, facets
 from pipeline.questions.filters import Filter, metadata_field, operators
@@ -275,11 +275,11 @@ def test_counts_and_facets_are_the_same(lake: Lake, query: str) -> None:
 
 def test_a_masked_lake_has_no_numbers_to_try_addresses_by(tmp_path: Path) -> None:
     made = make_lake(tmp_path, [{"message_id": "a", "ip": "198.51.100.7", "customer_id": "c"}])
-    with patch.object(by_person, "_ENOUGH", 1):
-        assert by_person.add_block(made, NOW + timedelta(days=2)) is not None
+    with patch.object(look_ups, "_ENOUGH", 1):
+        assert look_ups.add_block(made, NOW + timedelta(days=2)) is not None
     plain = made.snapshot()
     hidden = masked(plain, b"secret")
-    for table, column in (("events", "ip_number"), ("by_person", "ip_number"), ("by_number", "number")):
+    for table, column in (("events", "ip_number"), ("by_person", "ip_number"), ("by_address", "ip_number")):
         told = [each.fetch(each.table(table))[column] for each in (plain, hidden)]
         assert (told[0].null_count, told[1].null_count) == (0, len(told[1]))
     made.close()

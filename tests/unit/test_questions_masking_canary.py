@@ -19,7 +19,7 @@ import pytest
 
 from pipeline.errors import QuestionError
 from pipeline.event import FIELDS, Op
-from pipeline.lake import Snapshot, by_person
+from pipeline.lake import Snapshot, look_ups
 from pipeline.lake.schema import TABLES
 from pipeline.questions import activity, customers, export, facets, flow, ledger, rejects, workbook
 from pipeline.questions.facets import SUGGESTED_FIELDS
@@ -51,8 +51,8 @@ class Lakes:
 @pytest.fixture(scope="module")
 def lakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lakes]:
     lake = make_canary_lake(tmp_path_factory.mktemp("lake"))
-    with patch.object(by_person, "_ENOUGH", 1):
-        assert by_person.add_block(lake, NOW + timedelta(days=2)) is not None
+    with patch.object(look_ups, "_ENOUGH", 1):
+        assert look_ups.add_block(lake, NOW + timedelta(days=2)) is not None
     snapshot = lake.snapshot()
     yield Lakes(snapshot, masked(snapshot, SECRET))
     lake.close()
@@ -103,7 +103,7 @@ QUESTIONS: dict[str, Answer] = {
     "objects": lambda snapshot: flow.objects(snapshot, "loaded", limit=10, offset=0, containing=""),
     **{f"table {name}": table(name) for name in TABLES},
 }
-WITHOUT_HER = {f"table {name}" for name in ("batches", "removed", "by_number", "sorted_until")}  # no text, or no row
+WITHOUT_HER = {f"table {name}" for name in ("batches", "removed", "by_id", "sorted_until")}  # no text, or no row
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

@@ -22,7 +22,7 @@ _LEAST_FREE = 2_000_000_000  # bytes; below it merges and exports may fail
 _RUN_NAMES = {
     "merge": "Merge small files",
     "merge_all": "Merge files",
-    "sort": "Sort days by person",
+    "sort": "Sort days for look-ups",
     "count": "Count days ahead",
     "expire": "Let go of old snapshots",
     "backup": "Back up the catalog",
@@ -87,7 +87,7 @@ def draw_storage(now: Snapshot, totals: Totals) -> None:
     free = shutil.disk_usage(product().settings.lake).free
     items = [
         tile("Events", words.size(told.events), words.counted(len(told.days), "day")),
-        tile("Sorted by person", words.size(told.by_person), "past days, once more"),
+        tile("For look-ups", words.size(told.look_ups), "past days, by person and address"),
         tile("Counted ahead", words.size(told.counted), "values of past days"),
         tile("Ledger and facts", words.size(told.rest)),
         tile("Only for old snapshots", words.size(told.old), f"kept {product().settings.expire_hours} hours"),
