@@ -8,14 +8,11 @@ bar's proposals.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from pipeline.lake import Snapshot
-from pipeline.lake.engine import CATALOG
-from pipeline.lake.sqlite_apart import held
 from pipeline.questions import activity, facets
 from pipeline.questions.activity import STORED_FIELDS
 from pipeline.questions.timeline import timeline
@@ -191,8 +188,6 @@ class Ours:
 
     def __init__(self, data_set: DataSet, subjects: Subjects | None = None) -> None:
         self._lake = data_set.opened()
-        self._held = ExitStack()  # as the dashboard has it; its process ends with this one
-        self._held.enter_context(held(self._lake.folder / CATALOG))
         self._snapshot = self._lake.snapshot()
         self._subjects = subjects or chosen(data_set, self._lake)
 

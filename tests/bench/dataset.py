@@ -13,13 +13,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.lake import READING_THREADS, Entry, Lake, day_files, look_ups, maintain
+from pipeline.lake.engine import CATALOG
 from pipeline.lake.schema import CURRENT
+from pipeline.lake.sqlite_apart import held
 from pipeline.questions import tallies
 from pipeline.settings import Settings
 from tests.bench import recipe
@@ -48,6 +50,10 @@ class DataSet:
     def opened(self, *, threads: int | None = READING_THREADS) -> Lake:
         """The lake as the dashboard opens it, with the default settings."""
         return Lake.open(Settings(data=self.lake_folder), threads=threads, reading=True)
+
+    def held(self) -> AbstractContextManager[None]:
+        """While it is open, its catalog is held open, as a dashboard does."""
+        return held(Settings(data=self.lake_folder).lake / CATALOG)
 
     def view(self, days: int, *filters: str, until: datetime | None = None) -> str:
         """The query string of a view of the last `days`, up to the set's end or to the day of `until`."""

@@ -37,7 +37,7 @@ PEOPLE = 500  # milliseconds
 def measure_funnels(work: Path, data_set: DataSet) -> Iterator[Figure]:
     """Page Viewed → Registered → Subscribed within 7 days, ours beside theirs, in turn."""
     theirs = ClickHouse(work, data_set)
-    with Apart(Ours, data_set) as ours:
+    with data_set.held(), Apart(Ours, data_set) as ours:
         for days in (14, DAYS):
             yield from _side_by_side(ours, theirs, days)
         for group in ("reached:1", "dropped:1", "converted"):

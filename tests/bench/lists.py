@@ -19,7 +19,7 @@ _DEEP = ("page 10,000", "last page")
 def measure(data_set: DataSet, runs: int = RUNS, colds: int = COLD) -> Iterator[Figure]:
     """Each question `runs` times warm, in one process, but never asked before; `colds` times cold, each in a process of
     its own; and where it is asked again as events come in, that, too."""
-    with Apart(Ours, data_set) as ours:
+    with data_set.held(), Apart(Ours, data_set) as ours:
         _, subjects = ours.ask("subjects")
         first: Figure | None = None
         for name, question in QUESTIONS.items():
@@ -38,7 +38,7 @@ def measure(data_set: DataSet, runs: int = RUNS, colds: int = COLD) -> Iterator[
 
 def flat(short: DataSet, long: DataSet, runs: int = RUNS) -> Iterator[Figure]:
     """The questions of the last 14 days over few days and over many, in turn."""
-    with Apart(Ours, short) as few, Apart(Ours, long) as many:
+    with short.held(), long.held(), Apart(Ours, short) as few, Apart(Ours, long) as many:
         for name in (name for name, question in QUESTIONS.items() if question.recent):
             few.ask(name, 0)
             many.ask(name, 0)

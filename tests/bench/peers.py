@@ -28,7 +28,7 @@ EACH, ON_AVERAGE = 1.5, 1.0  # times ClickHouse's, at most: for every question, 
 def measure(data_set: DataSet, runs: int = RUNS) -> Iterator[Figure]:
     """Times of each, and our ratios to theirs. Raises `AssertionError` where answers differ."""
     rows_for_peers(data_set)
-    with Apart(Ours, data_set) as ours:
+    with data_set.held(), Apart(Ours, data_set) as ours:
         _, subjects = ours.ask("subjects")
         with Apart(ClickHouse, data_set, subjects) as clickhouse, Apart(Native, data_set, subjects) as native:
             sides = {"ours": ours, "ClickHouse": clickhouse, "native DuckDB": native}
