@@ -22,6 +22,7 @@ from tests.bench.native import Native
 from tests.bench.peer import ASKED, rows_for_peers
 
 RUNS = 15
+SLOW, SELDOM = 5.0, 3  # seconds that an answer took; how often a question is asked that takes anybody so long
 EACH, ON_AVERAGE = 1.5, 1.0  # times ClickHouse's, at most: for every question, and in the geometric mean
 
 
@@ -34,7 +35,7 @@ def measure(data_set: DataSet, runs: int = RUNS) -> Iterator[Figure]:
             sides = {"ours": ours, "ClickHouse": clickhouse, "native DuckDB": native}
             ratios: dict[str, list[float]] = {"ClickHouse": [], "native DuckDB": []}
             for name in ASKED:
-                turns = [_turn(sides, name, turn) for turn in range(-1, runs)][1:]
+                turns = _turns(sides, name, runs)
                 for peer, found in ratios.items():
                     figure = _ratio(name, peer, turns)
                     found.append(figure.value)
@@ -43,6 +44,12 @@ def measure(data_set: DataSet, runs: int = RUNS) -> Iterator[Figure]:
                 limit = ON_AVERAGE if peer == "ClickHouse" else None
                 mean = math.exp(statistics.fmean(map(math.log, found)))
                 yield Figure(f"geometric mean: ours / {peer}", mean, "×", at_most=limit)
+
+
+def _turns(sides: dict[str, Apart], name: str, runs: int) -> list[dict[str, float]]:
+    """The first answers, which warm everybody up, do not count."""
+    slowest = max(_turn(sides, name, -1).values())
+    return [_turn(sides, name, turn) for turn in range(runs if slowest < SLOW else SELDOM)]
 
 
 def _ratio(name: str, peer: str, turns: Sequence[Mapping[str, float]]) -> Figure:
