@@ -2,13 +2,15 @@
 
 What a question takes and frees again, the allocators keep for the next one: over twenty million events some 15 to 60
 of 400 MB. To give it back costs some milliseconds, and the next question has to ask for it anew, so it waits for a
-pause.
+pause. So do objects that hold each other: to find them takes a quarter of a second in which no other thread runs, and
+Streamlit would do so after each run (`runner.postScriptGC`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -53,9 +55,11 @@ async def memory_given_back() -> AsyncIterator[None]:
 
 
 def give_back() -> None:
-    """Let go of what Arrow's and, where it is glibc, the system's allocator hold for later."""
+    """Let go of objects that only hold each other, and of what Arrow's and, where it is glibc, the system's allocator
+    hold for later."""
     import pyarrow  # not before somebody asked: it takes a part of the start
 
+    gc.collect()
     pyarrow.default_memory_pool().release_unused()
     with suppress(AttributeError, OSError, TypeError):  # macOS, musl, Windows
         ctypes.CDLL(None).malloc_trim(0)

@@ -71,12 +71,9 @@ _NEW_VERSIONS = (
        WHERE (objects.source, objects.key, objects.etag) = (new.source, new.key, new.etag)""",
 )
 
-# The least and the greatest text of a column over the whole table only ever widen; these are what the files have.
-_BOUNDS = """UPDATE ducklake_table_column_stats AS whole SET
-    min_value = (SELECT min(min_value) FROM ducklake_file_column_stats file
-                 WHERE file.table_id = whole.table_id AND file.column_id = whole.column_id),
-    max_value = (SELECT max(max_value) FROM ducklake_file_column_stats file
-                 WHERE file.table_id = whole.table_id AND file.column_id = whole.column_id)
+# The least and the greatest text of a column over the whole table only ever widen, and would outlive whoever wrote it.
+# Any text lies within these, also of files that are yet to come.
+_BOUNDS = """UPDATE ducklake_table_column_stats SET min_value = '', max_value = char(1114111)
     WHERE (table_id, column_id) IN (SELECT table_id, column_id FROM ducklake_column WHERE column_type = 'varchar')"""
 
 

@@ -122,9 +122,9 @@ def _fill(data_set: DataSet) -> None:
             transaction.insert(table, [entry])
             transaction.finish([entry], end)
         say(day + 1)
-    maintain.merge(lake)
     while look_ups.add_block(lake, end + timedelta(days=1)) is not None:
         pass
+    maintain.merge(lake)
     _count_days(lake)
     lake.close()
 
@@ -161,6 +161,7 @@ def _repeat(short: DataSet, long: DataSet, times: int) -> None:
                 for table, received in (("events", _RECEIVED), ("by_person", ""), ("by_address", "")):
                     cursor.execute(_REPEAT.format(table=table, received=received), asked)
             say((copy - 1) * short.days + day + 1)
+    maintain.merge(lake)
     _count_days(lake)
     lake.close()
 

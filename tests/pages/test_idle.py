@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
+from streamlit import config
 
-from pages.parts.idle import Pauses
+from pages.parts.idle import Pauses, give_back
 
 # Many small pieces, and a last one after them that stays: what glibc by itself keeps, since it cannot cut its end off.
 _KEPT = """
@@ -49,6 +52,24 @@ def test_arrow_takes_no_huge_pages_for_small_pieces() -> None:
 def test_what_was_freed_goes_back_to_the_system() -> None:
     said = subprocess.run([sys.executable, "-c", _KEPT], capture_output=True, text=True, check=True)
     assert int(said.stdout) > 80_000_000
+
+
+def test_what_only_holds_itself_is_let_go_of_in_a_pause_and_not_after_each_run() -> None:
+    class Held:
+        pass
+
+    held = Held()
+    held.itself = held  # type: ignore[attr-defined]
+    gone = weakref.ref(held)
+    gc.disable()
+    try:
+        del held
+        assert gone() is not None
+        give_back()
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert config.get_option("runner.postScriptGC") is False
 
 
 def test_a_pause_begins_once_after_work_and_not_amid_it() -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import LakeBusy, LakeError, SnapshotGone
-from pipeline.lake import Entry, Lake, Snapshot, Transaction, maintain
+from pipeline.lake import Entry, Lake, Snapshot, Transaction, forget, look_ups, maintain
 from pipeline.lake.lock import writer_lock
 from pipeline.lake.schema import LOOK_UPS
 from pipeline.questions import activity
@@ -189,6 +189,40 @@ def test_a_merge_of_small_files_leaves_a_large_one_alone(tmp_path: Path, monkeyp
     monkeypatch.setattr(maintain, "_SMALL_BYTES", 10_000)
     assert merged(small=True) == [3, 1_000]
     assert merged(small=False) == [1_003]
+
+
+_KNOWN = """SELECT DISTINCT tab.table_name, col.column_name
+    FROM __ducklake_metadata_lake.ducklake_file_column_stats told
+    JOIN __ducklake_metadata_lake.ducklake_table tab USING (table_id)
+    JOIN __ducklake_metadata_lake.ducklake_column col USING (table_id, column_id)"""
+
+
+def test_a_merge_forgets_the_bounds_of_what_no_file_can_be_left_out_by(tmp_path: Path) -> None:
+    days = [NOW - n * DAY for n in range(3)]
+    lake = make_lake(tmp_path, [{"message_id": f"{day}", "occurred_at": day, "path": "/b"} for day in days])
+    look_ups.add_block(lake, NOW + 20 * DAY)
+    maintain.merge(lake)
+    times = {"occurred_at", "received_at", "ingested_at"}
+    with lake.engine.cursor() as cursor:
+        known = set(cursor.execute(_KNOWN).fetchall())
+        plan = cursor.execute("EXPLAIN ANALYZE FROM lake.events WHERE occurred_at >= $1", [days[1]]).fetchall()
+    assert {name for table, name in known if table == "events"} == times
+    assert ("links", "customer_id") in known or ("objects", "key") in known, "small tables are left as they are"
+    assert "Total Files Read: 2" in plan[0][1], "the rest is known by its times"
+
+
+def test_no_text_is_out_of_bounds_once_a_purge_has_widened_them(tmp_path: Path) -> None:
+    """Bounds that the catalog keeps of a whole table decide what is not even looked for."""
+    lake = make_lake(tmp_path, [{"message_id": "b", "path": "/b"}, {"message_id": "m", "path": "/m"}])
+    maintain.merge(lake)
+    forget.purge(lake, NOW, wait=1)
+    add_events(lake, [{"message_id": "c", "path": "/c"}], key="later")
+    for path, expected in (("/b", 1), ("/c", 1), ("/m", 1), ("/a", 0), ("\U0010ffff", 0)):
+        snapshot = lake.snapshot()
+        found = snapshot.fetch(snapshot.events.filter(snapshot.events.path == path))
+        assert len(found) == expected, path
+    with lake.engine.cursor() as cursor:
+        assert cursor.execute("SELECT min(path), max(path) FROM lake.events").fetchone() == ("/b", "/m")
 
 
 def test_a_recent_snapshot_survives_maintenance(tmp_path: Path) -> None:
