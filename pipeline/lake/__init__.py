@@ -71,6 +71,7 @@ class Lake:
             with engine.cursor() as cursor:
                 if whole and not is_current(cursor):
                     back_up(self.folder, self.backups, datetime.now(UTC), "migration")
+                    size_groups(cursor)  # of what the migration writes, too
                 migrate(cursor)
                 size_groups(cursor)
         if not reading:

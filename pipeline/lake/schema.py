@@ -136,6 +136,7 @@ def _create(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("ALTER TABLE lake.events SET PARTITIONED BY (year(occurred_at), month(occurred_at), day(occurred_at))")
     con.execute("ALTER TABLE lake.events SET SORTED BY (occurred_at DESC)")
     con.execute("ALTER TABLE lake.people SET SORTED BY (person ASC)")
+    _order_facts(con)
     _order_look_ups(con)
 
 
@@ -145,6 +146,15 @@ LOOK_UPS: dict[str, str] = {
     "by_address": "ip_number ASC, occurred_at DESC",
     "by_id": "id_number ASC, occurred_at DESC",
 }
+
+
+# The same of the facts, by what one event's person is looked up by.
+_FACTS: dict[str, str] = {"links": "visitor_number ASC", "traits": "customer_id ASC"}
+
+
+def _order_facts(con: duckdb.DuckDBPyConnection) -> None:
+    for table, order in _FACTS.items():
+        con.execute(f"ALTER TABLE lake.{table} SET SORTED BY ({order})")
 
 
 def _order_look_ups(con: duckdb.DuckDBPyConnection) -> None:
@@ -204,6 +214,16 @@ def _keep_by_address(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"DELETE FROM lake.{table}")  # noqa: S608 (fixed names)
 
 
+def _sort_facts(con: duckdb.DuckDBPyConnection) -> None:
+    """From version 6 to 7."""
+    _order_facts(con)
+    for table in _FACTS:
+        con.execute(f"CREATE TEMP TABLE known_{table} AS FROM lake.{table}")
+        con.execute(f"DELETE FROM lake.{table}")  # noqa: S608 (fixed names)
+        con.execute(f"INSERT INTO lake.{table} FROM known_{table}")
+        con.execute(f"DROP TABLE known_{table}")
+
+
 # Asked of DuckLake's own catalog: `duckdb_tables` and `duckdb_columns` load every table first, in twenty times as long.
 TABLE_ID = "SELECT table_id FROM __ducklake_metadata_lake.ducklake_table WHERE table_name = $1 AND end_snapshot IS NULL"
 _COLUMNS = f"""SELECT column_name FROM __ducklake_metadata_lake.ducklake_column
@@ -216,22 +236,25 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _number_look_ups,
     _keep_by_person,
     _keep_by_address,
+    _sort_facts,
 )
 CURRENT = 1 + len(MIGRATIONS)
 
 
-# Rows of `events` that are unpacked together. DuckDB's own 122,880 let more texts be dictionaries, which counting them
-# is quicker by; but whatever shows some events unpacks a group, and takes twice as long (docs/design.md).
-_GROUP = 30_720
+# Table → rows that are unpacked together. DuckDB's own 122,880 let more texts of events be dictionaries, which counting
+# them is quicker by; but whatever shows some events unpacks a group, and takes twice as long. Of facts one person's are
+# looked up (docs/design.md).
+_GROUP = {"events": 30_720, "links": 8_192, "traits": 8_192}
 _GROUP_IS = f"""SELECT value FROM __ducklake_metadata_lake.ducklake_metadata
     WHERE key = 'parquet_row_group_size' AND scope = 'table' AND scope_id IN ({TABLE_ID})"""  # noqa: S608 (fixed text)
 
 
 def size_groups(con: duckdb.DuckDBPyConnection) -> None:
-    """Have files of events written from now on in groups of that size. DuckLake does not take it in the transaction
-    that makes the table."""
-    if con.execute(_GROUP_IS, ["events"]).fetchone() != (str(_GROUP),):
-        con.execute(f"CALL lake.set_option('parquet_row_group_size', '{_GROUP}', table_name => 'events')")
+    """Have files written from now on in groups of that size. DuckLake does not take it in the transaction that makes
+    the table."""
+    for table, rows in _GROUP.items():
+        if con.execute(_GROUP_IS, [table]).fetchone() != (str(rows),):
+            con.execute(f"CALL lake.set_option('parquet_row_group_size', '{rows}', table_name => '{table}')")
 
 
 def is_current(con: duckdb.DuckDBPyConnection) -> bool:

@@ -286,6 +286,7 @@ def test_an_older_lake_gets_its_people_numbered(tmp_path: Path) -> None:
     ]
     lake = make_lake(tmp_path, told)
     with lake.engine.cursor() as cursor:  # back to version 1
+        cursor.execute("ALTER TABLE lake.links RESET SORTED BY")
         numbers = [("events", f"{of}_number") for of in ("person", "id", "ip")]
         for table, column in (*numbers, ("links", "visitor_number"), ("links", "customer_number")):
             cursor.execute(f"ALTER TABLE lake.{table} DROP COLUMN {column}")
@@ -451,3 +452,26 @@ def test_files_of_events_are_in_small_groups_also_of_an_older_lake(tmp_path: Pat
         with lake.engine.cursor() as cursor:
             [(path,)] = cursor.execute("SELECT data_file FROM ducklake_list_files('lake', 'events')").fetchall()
     assert pq.ParquetFile(path).metadata.num_row_groups == 2
+
+
+def test_facts_lie_by_whom_they_are_looked_up_also_of_an_older_lake(tmp_path: Path) -> None:
+    mixed = [{"customer_id": f"c{n * 7 % 30:02}", "anonymous_id": f"v{n * 11 % 30:02}"} for n in range(30)]
+    told = [{"message_id": f"{n}", "trait_name": "n", **ids} for n, ids in enumerate(mixed)]
+    lake = make_lake(tmp_path, told[15:])
+    with lake.engine.cursor() as cursor:  # back to version 6
+        for table in ("links", "traits"):
+            cursor.execute(f"ALTER TABLE lake.{table} RESET SORTED BY")
+        cursor.execute("DELETE FROM lake.migrations")
+        cursor.execute("INSERT INTO lake.migrations VALUES (6, now())")
+    add_events(lake, told[:15], key="more")
+    before = [sorted(map(repr, rows(lake.snapshot(), table))) for table in ("links", "traits")]
+    lake.close()
+    with closing(Lake.open(make_settings(tmp_path))) as lake:
+        assert [sorted(map(repr, rows(lake.snapshot(), table))) for table in ("links", "traits")] == before
+        for table, column in (("links", "visitor_number"), ("traits", "customer_id")):
+            with lake.engine.cursor() as cursor:
+                listed = "SELECT data_file FROM ducklake_list_files('lake', $1)"
+                [(path,)] = cursor.execute(listed, [table]).fetchall()
+            lying = pq.ParquetFile(path).read(columns=[column])[column].to_pylist()
+            assert lying == sorted(lying), table
+            assert len(lying) == len(told)
