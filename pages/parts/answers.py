@@ -14,7 +14,6 @@ import streamlit as st
 
 from pipeline.lake import Key, Snapshot
 from pipeline.questions import activity, customers, facets
-from pipeline.questions import timeline as timelines
 from pipeline.questions.activity import Mark
 from pipeline.questions.customers import Found, Profile
 from pipeline.questions.facets import Facet, Facets, Glance, Suggestion
@@ -42,7 +41,7 @@ def timeline(snapshot: Snapshot, view: View) -> Timeline:
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _timeline(key: Key, scope: str, _snapshot: Snapshot, _view: View) -> Timeline:
-    return timelines.timeline(_snapshot, _view)
+    return activity.counted(_snapshot, _view, also=activity.STORED_FIELDS)
 
 
 def page(snapshot: Snapshot, view: View) -> list[Row]:

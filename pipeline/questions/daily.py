@@ -159,6 +159,12 @@ def events_among(snapshot: Snapshot, bounds: Bounds) -> float:
     return sum(piece.events * ((piece.bounds[1] - piece.bounds[0]) / _DAY) for piece in pieces)
 
 
+def newest_day(snapshot: Snapshot, bounds: Bounds, least: int) -> Bounds | None:
+    """What lies within bounds of the newest day that has events there; None when all of the day has not `least`."""
+    pieces = _pieces(snapshot, bounds, None)
+    return pieces[-1].bounds if pieces and pieces[-1].events >= least else None
+
+
 def day_of(number: int) -> date:
     """The day with that number since 1970, as `functions.day_number` counts them."""
     return _EPOCH + timedelta(days=number)

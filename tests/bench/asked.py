@@ -64,7 +64,7 @@ def _first_page(name: str) -> Ready:
         view = view_of(subjects, name, turn)
 
         def ask() -> tuple[int, list[dict[str, Any]]]:
-            counted = timeline(snapshot, view)
+            counted = activity.counted(snapshot, view, also=STORED_FIELDS)
             return counted.total, activity.page(snapshot, view, counted=counted, also=STORED_FIELDS).rows
 
         return ask
@@ -119,7 +119,7 @@ def _visit(snapshot: Snapshot, subjects: Subjects, turn: int) -> Asked:
     view = view_of(subjects, "visit", turn)
 
     def ask() -> None:
-        counted = timeline(snapshot, view)
+        counted = activity.counted(snapshot, view, also=STORED_FIELDS)
         activity.page(snapshot, view, counted=counted, also=STORED_FIELDS)
         facets.glance(snapshot, view, counted=counted)
         facets.facets(snapshot, view, PROPOSED, OF_EACH)
