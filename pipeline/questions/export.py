@@ -33,7 +33,10 @@ SCHEMA = pa.schema(
     [pa.field(name, EVENT_SCHEMA.field(name).type if FIELD[name].stored else pa.string()) for name in EXPORTED]
 )
 _READ = (*STORED_FIELDS, "person_number")
-_SLICE = 20_000  # events sorted at once; those of two slices are in memory
+# Events sorted at once; those of two slices are in memory. Where a slice begins and ends, the engine unpacks row groups
+# (30,720 events) that it reads a part of; files of other formats hold more by themselves.
+_SLICE, _CSV_SLICE = 20_000, 60_000
+_SLICE_BYTES = 60_000_000  # … and no more than about this, however large events are
 _FIRST_SLICE = 5_000  # … at first, so that the download begins at once
 _BATCH = 2_500  # events in memory at once as text
 _ROW_GROUP = 20_000  # events in a row group of a Parquet file
@@ -46,15 +49,21 @@ def columns() -> tuple[str, ...]:
     return (*EXPORTED[:after], LOCAL_TIME, *EXPORTED[after:])
 
 
-def batches(snapshot: Snapshot, view: View, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
-    """The whole view with every field (`SCHEMA`), newest first, in flat memory. Closing it stops the reading.
+def batches(
+    snapshot: Snapshot, view: View, progress: Progress | None = None, *, at_once: int = _SLICE
+) -> Iterator[pa.RecordBatch]:
+    """The whole view with every field (`SCHEMA`), newest first, in flat memory: that of twice `at_once` events, or of
+    120 MB of them. Closing it stops the reading.
 
     `progress` is called after each batch has been taken.
     """
     counted = timeline(snapshot, view)
+    size = _Size(at_once)
+    parts = slices(snapshot, view, counted, lambda: size.events, _FIRST_SLICE)
     done, total = 0, counted.total
     known: Everybody | None = None
-    for number, events in enumerate(_read(snapshot, view, slices(snapshot, view, counted, _SLICE, _FIRST_SLICE))):
+    for number, events in enumerate(_read(snapshot, view, parts)):
+        size.learn(events)
         if number == 1:  # all people take longer to read than the first slice and those in it
             known = everybody(snapshot)
         in_it = known or some(snapshot, events["person_number"].unique())
@@ -63,6 +72,16 @@ def batches(snapshot: Snapshot, view: View, progress: Progress | None = None) ->
             done += len(batch)
             if progress is not None:
                 progress(done, total)
+
+
+class _Size:
+    """How many events a slice is to hold: `most`, or fewer where those of the one before were large."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self.events = most, _SLICE
+
+    def learn(self, events: pa.Table) -> None:
+        self.events = max(1, min(self._most, _SLICE_BYTES * len(events) // max(events.nbytes, 1)))
 
 
 def _read(snapshot: Snapshot, view: View, parts: Iterator[Stretch]) -> Iterator[pa.Table]:
@@ -100,7 +119,7 @@ def csv(snapshot: Snapshot, view: View, *, bom: bool = False, progress: Progress
     Closing the iterator, or an exception from `progress`, stops the reading.
     """
     header = (BOM if bom else b"") + csv_header(columns())
-    for batch in batches(snapshot, view, progress):
+    for batch in batches(snapshot, view, progress, at_once=_CSV_SLICE):
         yield header + csv_lines(_csv_columns(batch, view))
         header = b""
     if header:

@@ -7,7 +7,7 @@ question skips two million rows to show fifty; and the slices an export streams 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -149,8 +149,9 @@ def stretch(snapshot: Snapshot, view: View, counted: Timeline, offset: int, rows
     return stretch(snapshot, view, finer, offset - before, rows)
 
 
-def slices(snapshot: Snapshot, view: View, counted: Timeline, rows: int, first: int) -> Iterator[Stretch]:
-    """The whole view as consecutive stretches, newest first: one of about `first` events, then of about `rows`."""
+def slices(snapshot: Snapshot, view: View, counted: Timeline, rows: Callable[[], int], first: int) -> Iterator[Stretch]:
+    """The whole view as consecutive stretches, newest first: one of about `first` events, then of about as many as
+    `rows` says before each."""
     newest, wanted = 0, first
     while newest < len(counted.counts):
         through = np.cumsum(counted.counts[newest:])
@@ -161,7 +162,7 @@ def slices(snapshot: Snapshot, view: View, counted: Timeline, rows: int, first: 
             yield from slices(snapshot, view, finer, rows, wanted)
         else:
             yield Stretch(bounds, 0, count)
-        newest, wanted = oldest + 1, rows
+        newest, wanted = oldest + 1, rows()
 
 
 def histogram(counted: Timeline, view: View) -> tuple[Bar, ...]:

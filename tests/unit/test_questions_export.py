@@ -202,3 +202,16 @@ def test_a_file_begins_before_all_people_are_read(lake: Lake, monkeypatch: pytes
     rest = list(pieces)
     assert rest
     assert len(read) == 1
+
+
+def test_fewer_large_events_are_held_at_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory stays flat whatever a site sends along."""
+    everything = view("from=1970-01-01&to=2199-12-31")
+    plain = list(export.batches(lake.snapshot(), everything))
+    monkeypatch.setattr(export, "_FIRST_SLICE", 3)
+    monkeypatch.setattr(export, "_SLICE", 5)
+    monkeypatch.setattr(export, "_SLICE_BYTES", 1)
+    few = list(export.batches(lake.snapshot(), everything, at_once=1_000))
+    assert pa.Table.from_batches(few).to_pylist() == pa.Table.from_batches(plain).to_pylist()
+    quarters = {row["occurred_at"].timestamp() // 900 for row in pa.Table.from_batches(plain).to_pylist()}
+    assert len(few) >= len(quarters) - 8, "no more than a quarter of an hour each, but for the first two"
