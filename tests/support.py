@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 import pyarrow as pa
 
 from pipeline.event import PARSED_SCHEMA
-from pipeline.lake import Entry, Lake, day_files
+from pipeline.lake import Entry, Lake, Snapshot, day_files
 from pipeline.questions import tallies
 from pipeline.settings import Settings
 
@@ -83,3 +83,14 @@ def _complete(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     if both:
         filled["linked_anonymous_id"] = row["anonymous_id"]
     return {**filled, **row}
+
+
+def rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
+    """All of a table of the lake."""
+    found: list[dict[str, Any]] = snapshot.fetch(getattr(snapshot, table)).to_pylist()
+    return found
+
+
+def ids(snapshot: Snapshot) -> list[str]:
+    """The message ids of all events, in order."""
+    return sorted(row["message_id"] for row in rows(snapshot, "events"))

@@ -7,6 +7,7 @@ are passed along unhashed, as Streamlit has it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ import streamlit as st
 
 from pipeline.lake import Key, Snapshot
 from pipeline.questions import activity, customers, facets
+from pipeline.questions import timeline as timelines
 from pipeline.questions.activity import Mark
 from pipeline.questions.customers import Found, Profile
 from pipeline.questions.facets import Facet, Facets, Glance, Suggestion
@@ -34,14 +36,25 @@ def count(snapshot: Snapshot, view: View) -> int:
     return timeline(snapshot, view).total
 
 
+def count_of_list(snapshot: Snapshot, view: View) -> int:
+    """The same of a view whose `page` is drawn next: where that is quick, it is read meanwhile."""
+    return _timeline(snapshot.key, view.scope().query(), snapshot, view, _counted_for_page).total
+
+
+def _counted_for_page(snapshot: Snapshot, view: View) -> Timeline:
+    return activity.counted(snapshot, view, also=activity.STORED_FIELDS)
+
+
 def timeline(snapshot: Snapshot, view: View) -> Timeline:
     """How the view's events lie in time: the count, the chart and every page of the list come from it."""
-    return _timeline(snapshot.key, view.scope().query(), snapshot, view)
+    return _timeline(snapshot.key, view.scope().query(), snapshot, view, timelines.timeline)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _timeline(key: Key, scope: str, _snapshot: Snapshot, _view: View) -> Timeline:
-    return activity.counted(_snapshot, _view, also=activity.STORED_FIELDS)
+def _timeline(
+    key: Key, scope: str, _snapshot: Snapshot, _view: View, _ask: Callable[[Snapshot, View], Timeline]
+) -> Timeline:
+    return _ask(_snapshot, _view)
 
 
 def page(snapshot: Snapshot, view: View) -> list[Row]:

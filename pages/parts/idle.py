@@ -2,8 +2,8 @@
 
 What a question takes and frees again, the allocators keep for the next one: over twenty million events some 15 to 60
 of 400 MB. To give it back costs some milliseconds, and the next question has to ask for it anew, so it waits for a
-pause. So do objects that hold each other: to find them takes a quarter of a second in which no other thread runs, and
-Streamlit would do so after each run (`runner.postScriptGC`).
+pause. Python's own garbage waits, too: to find all objects that only hold each other takes a quarter of a second in
+which no other thread runs, and Streamlit would do it after each run (`runner.postScriptGC`).
 """
 
 from __future__ import annotations

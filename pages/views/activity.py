@@ -45,7 +45,7 @@ def draw(view: View, now: Moment) -> None:
         st.session_state[_WARM] = True
         listing.draw_skeleton()
         st.rerun()
-    total = answers.count(now.snapshot, view)
+    total = answers.count_of_list(now.snapshot, view)
     view = replace(view, page=min(view.page, listing.pages(total)))
     with sharing:
         share(view, now, total)

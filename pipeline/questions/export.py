@@ -50,15 +50,15 @@ def columns() -> tuple[str, ...]:
 
 
 def batches(
-    snapshot: Snapshot, view: View, progress: Progress | None = None, *, at_once: int = _SLICE
+    snapshot: Snapshot, view: View, progress: Progress | None = None, *, most: int = _SLICE
 ) -> Iterator[pa.RecordBatch]:
-    """The whole view with every field (`SCHEMA`), newest first, in flat memory: that of twice `at_once` events, or of
+    """The whole view with every field (`SCHEMA`), newest first, in flat memory: that of twice `most` events, or of
     120 MB of them. Closing it stops the reading.
 
     `progress` is called after each batch has been taken.
     """
     counted = timeline(snapshot, view)
-    size = _Size(at_once)
+    size = _Size(most)
     parts = slices(snapshot, view, counted, lambda: size.events, _FIRST_SLICE)
     done, total = 0, counted.total
     known: Everybody | None = None
@@ -119,7 +119,7 @@ def csv(snapshot: Snapshot, view: View, *, bom: bool = False, progress: Progress
     Closing the iterator, or an exception from `progress`, stops the reading.
     """
     header = (BOM if bom else b"") + csv_header(columns())
-    for batch in batches(snapshot, view, progress, at_once=_CSV_SLICE):
+    for batch in batches(snapshot, view, progress, most=_CSV_SLICE):
         yield header + csv_lines(_csv_columns(batch, view))
         header = b""
     if header:

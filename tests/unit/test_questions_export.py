@@ -211,7 +211,7 @@ def test_fewer_large_events_are_held_at_once(lake: Lake, monkeypatch: pytest.Mon
     monkeypatch.setattr(export, "_FIRST_SLICE", 3)
     monkeypatch.setattr(export, "_SLICE", 5)
     monkeypatch.setattr(export, "_SLICE_BYTES", 1)
-    few = list(export.batches(lake.snapshot(), everything, at_once=1_000))
+    few = list(export.batches(lake.snapshot(), everything, most=1_000))
     assert pa.Table.from_batches(few).to_pylist() == pa.Table.from_batches(plain).to_pylist()
     quarters = {row["occurred_at"].timestamp() // 900 for row in pa.Table.from_batches(plain).to_pylist()}
     assert len(few) >= len(quarters) - 8, "no more than a quarter of an hour each, but for the first two"
