@@ -41,8 +41,10 @@ from pipeline.state import State
 _LISTED = 5_000
 # Bytes of rejected lines held before they are written: of each its raw bytes, and what it takes beside them.
 _REJECTED_BYTES, _REJECTED_BESIDE = 32_000_000, 300
+# Inserts of a batch. During its last one nothing is parsed; but others wait for the lock until it ends.
+_INSERTS = 4
 # A batch that takes long says now and then that it is at work.
-_HEARTBEAT = timedelta(seconds=10)
+_HEARTBEAT = timedelta(seconds=2)
 # No batch fetches for longer, lest what has been read waits for objects that S3 hardly gives, or refuses one by one.
 _LONGEST = timedelta(seconds=30)
 
@@ -53,7 +55,8 @@ Clock = Callable[[], datetime]
 class Look:
     """How looking at a source goes: `waiting` objects are left to read; `error` says why it could not be read.
 
-    `listed` is the number of objects found, known only when the look is over.
+    `reading` objects are of the batch at work. `listed` is the number of objects found, known only when the look is
+    over.
     """
 
     uri: str
@@ -61,6 +64,7 @@ class Look:
     waiting: int
     error: ActivityError | None = None
     listed: int | None = None
+    reading: int = 0
 
 
 Progress = Callable[[Batch, int], None]  # a committed batch, and how many known objects still wait
@@ -174,7 +178,7 @@ class Pipeline:
     ) -> tuple[Batch | None, Sequence[ObjectRef]]:
         """Load objects from the head of `pending` until the batch is full, and say what is left.
 
-        No object is split between batches: one larger than a batch goes into several inserts of one transaction.
+        No object is split between batches, however many inserts of one transaction it takes.
         """
         now = self._clock()
         with (
@@ -195,7 +199,8 @@ class Pipeline:
                 inserter.add(without_erased(parsed, erased), entries)
                 if abs(self._clock() - heard_at) >= _HEARTBEAT:  # the clock may be put back meanwhile
                     heard_at = self._clock()
-                    self._heard(Look(source.uri, heard_at, max(1, len(pending) - len(entries))))
+                    left = max(1, len(todo) - len(entries))
+                    self._heard(Look(source.uri, heard_at, left, reading=len(entries)))
             inserter.flush(entries)
             return transaction.finish(entries, self._clock()), todo[len(entries) :]
 
@@ -236,8 +241,9 @@ class Pipeline:
 class _Inserter:
     """Gathers what was parsed into inserts of about `rows`, each enriched and made while the next is being parsed.
 
-    Enrichment waits for the whole insert because it works on distinct values, of which many chunks share most. An
-    object of bad lines alone is bounded, too: by the bytes they are kept with.
+    It is `full` after a few of them: nothing would be parsed beside a batch's only one. Enrichment waits for the whole
+    insert because it works on distinct values, of which many chunks share most. An object of bad lines alone is
+    bounded, too: by the bytes they are kept with.
     """
 
     def __init__(self, transaction: Transaction, enricher: Enricher, rows: int) -> None:
@@ -246,6 +252,7 @@ class _Inserter:
         self._rows = rows
         self._held: list[pa.Table] = []
         self._held_rows = 0
+        self._batch_rows = 0
         self._rejected: list[tuple[Entry, Rejected]] = []
         self._rejected_bytes = 0
         self._thread = ThreadPoolExecutor(1, "insert")
@@ -257,8 +264,11 @@ class _Inserter:
         self._held_rows += len(parsed.table)
         self._rejected += [(entries[parsed.object], line) for line in parsed.rejected]
         self._rejected_bytes += sum(len(line.raw) + _REJECTED_BESIDE for line in parsed.rejected)
-        if self._held_rows >= self._rows or self._rejected_bytes >= _REJECTED_BYTES:
-            self.full = True
+        self._batch_rows += len(parsed.table)
+        many_rejected = self._rejected_bytes >= _REJECTED_BYTES
+        self.full = self.full or many_rejected or self._batch_rows >= _INSERTS * self._rows
+        # What was being parsed when it became full goes into the last insert, not into a small one of its own.
+        if many_rejected or self._held_rows >= (1.5 * self._rows if self.full else self._rows):
             self._start(entries)
 
     def flush(self, entries: Sequence[Entry]) -> None:

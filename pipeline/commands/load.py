@@ -57,6 +57,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     batches: list[Batch] = []
 
     def heard(look: Look) -> None:
+        if look.reading:
+            show(look.reading, look.waiting)
         if look.error is not None:
             problems.append(f"{look.uri}: {look.error}")
         elif look.listed == 0:
@@ -67,10 +69,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         with counting_bar() as bar:
             task = bar.add_task("Looking", total=None)
 
+            def show(reading: int, waiting: int) -> None:
+                done = sum(batch.objects for batch in batches) + reading
+                bar.update(task, description="Objects", completed=done, total=done + waiting)
+
             def progress(batch: Batch, waiting: int) -> None:
                 batches.append(batch)
-                done = sum(each.objects for each in batches)
-                bar.update(task, description="Objects", completed=done, total=done + waiting)
+                show(0, waiting)
 
             pipeline.poll(Sweep.ALL, progress)
     finally:

@@ -115,7 +115,8 @@ class Picker:
             anonymous_id = identifier(event, "anonymousId", raw)
         if customer_id is None and anonymous_id is None:
             raise LineRejected("line.no_identity", "The event has neither a user id nor an anonymous id.")
-        if rb"\u0000" in raw and has_nul(customer_id, anonymous_id, message_id, event.get("previousId")):
+        escapes = b"\\" in raw  # found many times faster than what follows it
+        if escapes and rb"\u0000" in raw and has_nul(customer_id, anonymous_id, message_id, event.get("previousId")):
             raise LineRejected("line.nul_in_id", "An id holds a NUL character, by which nothing could be looked up.")
 
         clock = self.clock

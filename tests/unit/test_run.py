@@ -190,13 +190,27 @@ def test_a_batch_is_bounded_and_an_object_larger_than_one_stays_whole(
 ) -> None:
     monkeypatch.setattr("pipeline.sources.pool.INLINE_BYTES", 1_000)
     site = Site(tmp_path, batch_events=1_000, workers=1)
-    for number in range(3):
+    for number in range(6):
         site.land(f"{number}.jsonl.gz", *[event(f"{number} {line}") for line in range(700)])
-    site.land("large.jsonl.gz", *[event(f"large {line}") for line in range(2_500)])
+    site.land("large.jsonl.gz", *[event(f"large {line}") for line in range(4_500)])
     batches = site.poll()
-    assert sum(batch.loaded for batch in batches) == 4_600
-    assert len(batches) > 1
+    assert sum(batch.loaded for batch in batches) == 8_700
+    assert len(batches) == 2
     assert ledger.totals(site.snapshot).balanced
+
+
+def test_a_batch_is_a_few_inserts_and_what_is_parsed_when_it_is_full_joins_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parsing goes on beside all inserts but the last; a small one more would be a file more for each day."""
+    monkeypatch.setattr("pipeline.sources.pool.INLINE_BYTES", 1_000)
+    site = Site(tmp_path, batch_events=1_000, workers=2)
+    for number in range(20):
+        site.land(f"{number:02}.jsonl.gz", *[event(f"{number} {line}") for line in range(300)])
+    # Full with the 14th object, when three more are being parsed.
+    assert [batch.loaded for batch in site.poll()] == [17 * 300, 3 * 300]
+    # Three times 1,200 events beside the parsing, then 1,500.
+    assert len(list(site.settings.data.glob("lake/files/main/events/**/*.parquet"))) == 4 + 1
 
 
 def test_stopping_ends_after_the_batch_in_hand_and_the_rest_is_loaded_later(
@@ -204,15 +218,15 @@ def test_stopping_ends_after_the_batch_in_hand_and_the_rest_is_loaded_later(
 ) -> None:
     monkeypatch.setattr("pipeline.sources.pool.INLINE_BYTES", 1_000)
     site = Site(tmp_path, batch_events=1_000, workers=1)
-    for number in range(4):
+    for number in range(6):
         site.land(f"{number}.jsonl.gz", *[event(f"{number} {line}") for line in range(1_000)])
     done: list[Batch] = []
     pipeline = Pipeline(site.settings, site.lake, lambda: NOW)
     pipeline.poll(Sweep.ALL, lambda batch, _: done.append(batch), stopping=lambda: bool(done))
     pipeline.close()
-    assert 0 < len(site.events()) < 4_000
+    assert 0 < len(site.events()) < 6_000
     site.poll()
-    assert len(site.events()) == 4_000
+    assert len(site.events()) == 6_000
 
 
 def test_events_beyond_retention_are_counted_as_expired(tmp_path: Path) -> None:
