@@ -52,7 +52,8 @@ class Engine:
             "autoload_known_extensions": False,
             "memory_limit": f"{memory_mb}MB",
             # A dashboard's allocator gives freed memory back soon: it held 200 MB more while an export streamed. Sooner
-            # still (1 MB) it gives and takes all the while, and a page took a third longer. To load took a tenth longer.
+            # still (1 MB) it gives and takes all the while, and a page took a third longer. Who loads is a tenth
+            # quicker with more of it, and holds no more over many batches (docs/design.md).
             "allocator_flush_threshold": "16MB" if reading else "64MB",
             "allocator_bulk_deallocation_flush_threshold": "4MB" if reading else "64MB",
             "temp_directory": str(folder / "tmp"),
