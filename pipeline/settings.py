@@ -101,7 +101,9 @@ class Settings(BaseSettings):
     every: float = Field(
         15.0, gt=0, le=3600, description="Seconds between two looks at the sources (also `15s`, `1m`)."
     )
-    batch_events: int = Field(100_000, ge=1_000, description="Events held in memory at once; bounds the memory used.")
+    batch_events: int = Field(
+        100_000, ge=1_000, description="Events inserted at once, a quarter of a batch; bounds memory."
+    )
     dedupe_days: int = Field(30, ge=1, description="Two copies of an event count once if their times lie this close.")
     max_line_bytes: int = Field(1_000_000, ge=1_000, description="A longer line is rejected.")
     max_nesting: int = Field(100, ge=5, le=200, description="A line nested deeper is rejected.")

@@ -185,6 +185,24 @@ def test_a_batch_does_not_wait_for_objects_that_are_slow_to_come(tmp_path: Path)
     pipeline.close()
 
 
+def test_a_batch_at_work_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.sources.pool.INLINE_BYTES", 1)
+    site = Site(tmp_path, workers=1)
+    for name in "abc":
+        site.land(f"{name}.jsonl.gz", event(name))
+    now = NOW
+
+    def clock() -> datetime:  # two seconds pass whenever it is asked
+        nonlocal now
+        now += timedelta(seconds=2)
+        return now
+
+    pipeline = Pipeline(site.settings, site.lake, clock, heard=site.looks.append)
+    assert [batch.loaded for batch in pipeline.poll(Sweep.ALL)] == [3]
+    pipeline.close()
+    assert [(look.reading, look.waiting) for look in site.looks if look.reading] == [(1, 2), (2, 1), (3, 1)]
+
+
 def test_a_batch_is_bounded_and_an_object_larger_than_one_stays_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
