@@ -41,8 +41,9 @@ from pipeline.state import State
 _LISTED = 5_000
 # Bytes of rejected lines held before they are written: of each its raw bytes, and what it takes beside them.
 _REJECTED_BYTES, _REJECTED_BESIDE = 32_000_000, 300
-# Inserts of a batch. During its last one nothing is parsed; but others wait for the lock until it ends.
-_INSERTS = 4
+# Inserts of a batch: nothing is parsed beside the last one, but others wait for the lock until it ends. That one may be
+# so much larger, for what was being parsed when the batch became full: a small one more is a file more for each day.
+_INSERTS, _LAST = 4, 1.5
 # A batch that takes long says now and then that it is at work.
 _HEARTBEAT = timedelta(seconds=2)
 # No batch fetches for longer, lest what has been read waits for objects that S3 hardly gives, or refuses one by one.
@@ -267,8 +268,7 @@ class _Inserter:
         self._batch_rows += len(parsed.table)
         many_rejected = self._rejected_bytes >= _REJECTED_BYTES
         self.full = self.full or many_rejected or self._batch_rows >= _INSERTS * self._rows
-        # What was being parsed when it became full goes into the last insert, not into a small one of its own.
-        if many_rejected or self._held_rows >= (1.5 * self._rows if self.full else self._rows):
+        if many_rejected or self._held_rows >= self._rows * (_LAST if self.full else 1):
             self._start(entries)
 
     def flush(self, entries: Sequence[Entry]) -> None:

@@ -55,6 +55,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         loads.remember(spec, datetime.now(UTC))
     problems: list[str] = []
     batches: list[Batch] = []
+    bar = counting_bar()
+    task = bar.add_task("Looking", total=None)
+
+    def show(reading: int, waiting: int) -> None:
+        done = sum(batch.objects for batch in batches) + reading
+        bar.update(task, description="Objects", completed=done, total=done + waiting)
+
+    def progress(batch: Batch, waiting: int) -> None:
+        batches.append(batch)
+        show(0, waiting)
 
     def heard(look: Look) -> None:
         if look.reading:
@@ -66,17 +76,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     pipeline = Pipeline(settings, lake, lambda: datetime.now(UTC), specs=specs, heard=heard)
     try:
-        with counting_bar() as bar:
-            task = bar.add_task("Looking", total=None)
-
-            def show(reading: int, waiting: int) -> None:
-                done = sum(batch.objects for batch in batches) + reading
-                bar.update(task, description="Objects", completed=done, total=done + waiting)
-
-            def progress(batch: Batch, waiting: int) -> None:
-                batches.append(batch)
-                show(0, waiting)
-
+        with bar:
             pipeline.poll(Sweep.ALL, progress)
     finally:
         pipeline.close()

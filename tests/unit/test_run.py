@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -168,19 +170,18 @@ def test_an_object_gone_between_list_and_read_is_in_the_ledger_and_read_when_it_
     assert ledger.unread_objects(site.snapshot) == []
 
 
+def passing(each: timedelta) -> Callable[[], datetime]:
+    """A clock that goes on by so much whenever it is asked."""
+    times = count(1)
+    return lambda: NOW + next(times) * each
+
+
 def test_a_batch_does_not_wait_for_objects_that_are_slow_to_come(tmp_path: Path) -> None:
     """What has been read shows up, however long the others take."""
     site = Site(tmp_path)
     for name in "abc":
         site.land(f"{name}.jsonl.gz", event(name))
-    began = NOW
-
-    def clock() -> datetime:  # half a minute passes whenever it is asked
-        nonlocal began
-        began += timedelta(seconds=31)
-        return began
-
-    pipeline = Pipeline(site.settings, site.lake, clock)
+    pipeline = Pipeline(site.settings, site.lake, passing(timedelta(seconds=31)))
     assert [batch.loaded for batch in pipeline.poll(Sweep.ALL)] == [1, 1, 1]
     pipeline.close()
 
@@ -190,14 +191,7 @@ def test_a_batch_at_work_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.
     site = Site(tmp_path, workers=1)
     for name in "abc":
         site.land(f"{name}.jsonl.gz", event(name))
-    now = NOW
-
-    def clock() -> datetime:  # two seconds pass whenever it is asked
-        nonlocal now
-        now += timedelta(seconds=2)
-        return now
-
-    pipeline = Pipeline(site.settings, site.lake, clock, heard=site.looks.append)
+    pipeline = Pipeline(site.settings, site.lake, passing(timedelta(seconds=2)), heard=site.looks.append)
     assert [batch.loaded for batch in pipeline.poll(Sweep.ALL)] == [3]
     pipeline.close()
     assert [(look.reading, look.waiting) for look in site.looks if look.reading] == [(1, 2), (2, 1), (3, 1)]
