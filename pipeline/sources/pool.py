@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
+from multiprocessing.connection import Connection
 from typing import BinaryIO
 
 from pipeline.errors import ActivityError
@@ -51,11 +53,17 @@ def fetch_ahead(
 
 
 class ParsePool:
-    """Runs parsing jobs in `workers` processes, in order; small batches without any."""
+    """Runs parsing jobs in `workers` processes, in order; small batches without any.
+
+    Not a `ProcessPoolExecutor`: there all processes share one pipe for results, and where one is killed while it writes
+    to it, Python waits for the rest for ever. Here each has a pipe of its own, whose end with the process is read.
+    """
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._pool: ProcessPoolExecutor | None = None
+        self._threads: ThreadPoolExecutor | None = None  # each with a process that parses for it
+        self._mine = threading.local()
+        self._processes: list[_Process] = []
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Parsed]:
         """The results in the order of `jobs`, of which only a few are ever held.
@@ -74,8 +82,8 @@ class ParsePool:
             return
         try:
             yield from self._beside(head, waiting)
-        except BrokenProcessPool:  # what it ran is lost with it, and it would refuse whatever comes next
-            self._abandon()
+        except _Killed:
+            self.rest()
             raise ActivityError(
                 "A process that parsed was killed, most likely because memory ran out. Nothing of its batch was kept.",
                 hint="It is tried again by itself. If it happens again, set ACTIVITY_WORKERS=1 or give it more memory.",
@@ -84,37 +92,73 @@ class ParsePool:
 
     def _beside(self, head: Sequence[Job], waiting: Iterator[Job]) -> Iterator[Parsed]:
         """The results from the processes, each kept busy with one job and one to come."""
-        pool = self._started()
-        running = deque(pool.submit(job.run) for job in head)
+        if self._threads is None:
+            self._threads, self._mine = ThreadPoolExecutor(self._workers, "parse"), threading.local()
+        running = deque(self._threads.submit(self._parse, job) for job in head)
         while running:
             while len(running) < 2 * self._workers and (job := next(waiting, None)) is not None:
-                running.append(pool.submit(job.run))
+                running.append(self._threads.submit(self._parse, job))
             yield running.popleft().result()
 
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            # Not by fork: this process has threads, of DuckDB and of the fetcher, that a fork would leave half-way.
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_set_up)
-        return self._pool
-
-    def _abandon(self) -> None:
-        """Let go of a pool of which a process was killed: the others are, too, or Python may wait for one of them that
-        was just coming up, for ever (seen with 3.11.7: its queue had been closed by then)."""
-        for process in multiprocessing.active_children():
-            process.kill()
-        self.rest()
+    def _parse(self, job: Job) -> Parsed:
+        """In a thread: have its process run the job."""
+        if not hasattr(self._mine, "process"):
+            self._mine.process = _Process()
+            self._processes.append(self._mine.process)
+        process: _Process = self._mine.process
+        return process.run(job)
 
     def rest(self) -> None:
         """Let the processes go while there is nothing to do; they come back when needed."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+            for process in self._processes:
+                process.end()
+            self._threads, self._processes = None, []
 
     close = rest
 
 
-def _set_up() -> None:
-    """In a process of the pool: Ctrl-C is for the parent, which finishes the batch in hand; parsing makes no cycles."""
+class _Killed(Exception):
+    """A process that parses is gone."""
+
+
+class _Process:
+    """A process that parses, one job at a time."""
+
+    def __init__(self) -> None:
+        # Not by fork: this process has threads, of DuckDB and of the fetcher, that a fork would leave half-way.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, its = context.Pipe()
+        self._process = context.Process(target=_serve, args=(its,), daemon=True)
+        self._process.start()
+        its.close()  # it is the only one that has this end, so that ours says when it is gone
+
+    def run(self, job: Job) -> Parsed:
+        """Raises what the job raised; `_Killed` when the process is gone, amid an answer or not."""
+        try:
+            self._pipe.send(job)
+            told: Parsed | Exception = self._pipe.recv()
+        except (EOFError, OSError):
+            raise _Killed from None
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    def end(self) -> None:
+        self._pipe.close()
+        self._process.join()
+
+
+def _serve(pipe: Connection) -> None:
+    """In the process: Ctrl-C is for the parent, which finishes the batch in hand; parsing makes no cycles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()
+    with suppress(EOFError, OSError):  # until nobody asks any more
+        while True:
+            job: Job = pipe.recv()
+            try:
+                told: Parsed | Exception = job.run()
+            except Exception as error:
+                told = error
+            pipe.send(told)
