@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 import duckdb
 
-from pipeline.errors import LakeError
+from pipeline.errors import LakeError, SnapshotGone
 from pipeline.lake import look_ups
 from pipeline.lake.day_files import DayFiles
 from pipeline.lake.engine import Engine
@@ -40,6 +40,9 @@ _DAYS = """SELECT data_file_id, make_date(
         max(partition_value::INTEGER) FILTER (partition_key_index = 1),
         max(partition_value::INTEGER) FILTER (partition_key_index = 2))
     FROM __ducklake_metadata_lake.ducklake_file_partition_value WHERE table_id = $1 GROUP BY data_file_id"""
+
+# Without its snapshot nothing is known of a version: the catalog may be another one, or have let go of its files.
+_THERE = "SELECT 1 FROM __ducklake_metadata_lake.ducklake_snapshot WHERE snapshot_id = $1"
 
 _File = tuple[str, str, int | None]  # kind, path, version if it belongs to the mark
 
@@ -78,7 +81,8 @@ class Days:
         return self._engine.opened, version
 
     def of(self, version: int) -> Mapping[date, Day]:
-        """The days that hold events at `version`, oldest first. Raises `LakeError`."""
+        """The days that hold events at `version`, oldest first. Raises `SnapshotGone` when that was removed meanwhile,
+        or another catalog took the lake's place; `LakeError`."""
         with self._engine.cursor() as cursor:
             key = (self._engine.opened, version)
             with self._lock:
@@ -93,6 +97,8 @@ class Days:
             day = self._day_of(key, file, cursor)
             files.setdefault(day, []).append((kind, path, partly))
             events[day] += count
+        if cursor.execute(_THERE, [version]).fetchone() is None:  # asked last: until here nothing of it was let go of
+            raise SnapshotGone(f"Snapshot {version} is gone.", hint="Show the current data instead.")
         found = {day: _as_day(opened, day, sorted(files[day]), events[day]) for day in sorted(files)}
         with self._lock:
             self._seen[key] = found

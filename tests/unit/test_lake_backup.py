@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,7 +19,9 @@ from pipeline.errors import LakeError, SnapshotGone
 from pipeline.lake import Lake, backup, maintain
 from pipeline.lake.engine import CATALOG
 from pipeline.lake.lock import replacing
-from pipeline.questions import ledger
+from pipeline.questions import export, ledger
+from pipeline.questions.timeline import timeline
+from pipeline.questions.view import View
 from tests.support import NOW, add_events, make_lake, make_settings
 from tests.support_cli import pipeline
 from tests.unit.test_lake import ids
@@ -177,6 +180,20 @@ def test_whoever_read_while_the_catalog_was_replaced_is_told(tmp_path: Path) -> 
     with pytest.raises(SnapshotGone, match="restored or rebuilt"):
         read_on()
     assert ids(lake.snapshot()) == ["a"]
+
+
+def test_an_export_of_before_the_catalog_was_replaced_is_never_empty(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    taken = take(lake)
+    add_events(lake, [{"message_id": "b"}], key="b")
+    pinned = lake.snapshot()
+    backup.restore(lake.folder, lake.backups, taken.path, NOW)
+    view = View.parse("range=90D", now=NOW, zone=ZoneInfo("UTC"))
+    with pytest.raises(SnapshotGone):
+        b"".join(export.csv(pinned, view))
+    with pytest.raises(SnapshotGone):
+        timeline(pinned, view)
+    assert timeline(lake.snapshot(), view).total == 1
 
 
 def test_whoever_begins_to_read_meanwhile_waits(tmp_path: Path) -> None:

@@ -117,3 +117,14 @@ def test_a_recent_snapshot_survives_maintenance(tmp_path: Path) -> None:
     maintain.merge(lake)
     maintain.expire(lake, datetime.now(UTC), hours=1)
     assert ids(pinned) == ["a"]
+
+
+def test_of_an_expired_snapshot_no_days_are_told(tmp_path: Path) -> None:
+    """Its merged files are gone: what is left of them would be fewer events than it had."""
+    lake = make_lake(tmp_path, [{"message_id": "a"}])
+    pinned = lake.snapshot()
+    add_events(lake, [{"message_id": "b"}], key="later")
+    maintain.merge(lake)
+    maintain.expire(lake, datetime.now(UTC) + 3 * DAY, hours=1)
+    with pytest.raises(SnapshotGone):
+        pinned.days.of(pinned.version)
